@@ -1,0 +1,52 @@
+import { stringify } from 'yaml'
+import { type Config, loadConfig } from '../config.ts'
+import { UsageError } from '../errors.ts'
+
+const usage = `Usage: muster scheduler-config --kubeconfig FILE --extender URL [--scheduler-name NAME[=PROFILE]]... [--bind-timeout DURATION]
+
+Prints the KubeSchedulerConfiguration for the stock kube-scheduler: FILE is its own kubeconfig, URL is where it reaches
+muster. Give the same --scheduler-name and --bind-timeout to "muster serve".
+
+Example:
+  muster scheduler-config --kubeconfig /etc/kubernetes/scheduler.conf --extender http://127.0.0.1:8888 > config.yaml
+  kube-scheduler --config config.yaml
+`
+
+/**
+ * Two entries to one server: filter and preempt hold up the scheduling loop and get a short timeout; bind waits at the
+ * barrier and gets a long one. Never ignorable: an outage must not start a gang in part. prioritize is left out while
+ * no policy scores.
+ */
+export function schedulerConfiguration(config: Config, extender: string): object {
+  const entry = { urlPrefix: extender, nodeCacheCapable: true, ignorable: false }
+  return {
+    apiVersion: 'kubescheduler.config.k8s.io/v1',
+    kind: 'KubeSchedulerConfiguration',
+    clientConnection: { ...(config.kubeconfig === undefined ? {} : { kubeconfig: config.kubeconfig }), qps: 1000, burst: 2000 },
+    leaderElection: { leaderElect: false },
+    profiles: [...config.schedulerNames.keys()].map(schedulerName => ({ schedulerName })),
+    extenders: [
+      { ...entry, filterVerb: 'filter', preemptVerb: 'preempt', httpTimeout: '2s' },
+      { ...entry, bindVerb: 'bind', httpTimeout: `${config.bindTimeoutMs / 1000}s` }
+    ]
+  }
+}
+
+export const schedulerConfig = {
+  name: 'scheduler-config',
+  summary: 'print the configuration for kube-scheduler',
+  async run(args: readonly string[]): Promise<void> {
+    if (args.includes('--help')) {
+      process.stdout.write(usage)
+      return
+    }
+    const config = loadConfig(args, process.env)
+    process.stdout.write(stringify(schedulerConfiguration(config, extenderOf(config))))
+  }
+}
+
+function extenderOf({ extender }: Config): string {
+  if (extender === undefined) throw new UsageError('--extender URL is missing: where does kube-scheduler reach muster?')
+  if (!URL.canParse(extender) || !/^https?:/.test(extender)) throw new UsageError(`--extender: ${extender} must be a URL such as http://127.0.0.1:8888`)
+  return extender.replace(/\/+$/, '')
+}

@@ -1,0 +1,179 @@
+import { readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { parse } from 'yaml'
+import { parseDuration } from '../policies/parse.ts'
+import { reasonOf, UsageError } from './errors.ts'
+
+/** Everything that can be configured, read once and passed down. Durations are milliseconds. */
+export type Config = {
+  /** Path; undefined means KUBECONFIG, ~/.kube/config or the pod's service account. */
+  readonly kubeconfig: string | undefined
+  readonly listen: Address
+  readonly apiListen: Address
+  /** Scheduler name → profile. */
+  readonly schedulerNames: ReadonlyMap<string, ProfileName>
+  readonly bindTimeoutMs: number
+  readonly gangSettleMs: number
+  readonly holdTtlMs: number
+  readonly resyncMs: number
+  readonly logLevel: LogLevel
+  /** Only for `scheduler-config`: where kube-scheduler reaches muster. */
+  readonly extender: string | undefined
+}
+
+export type Address = { readonly host: string; readonly port: number }
+export const profileNames = ['muster', 'custom-scheduler'] as const
+export type ProfileName = (typeof profileNames)[number]
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+export type LogLevel = (typeof logLevels)[number]
+
+/** What users may say, one row each: the flag, `MUSTER_` + the flag in capitals, and the same key in the file. */
+const options = {
+  kubeconfig: { hint: 'FILE', help: 'kubeconfig of the cluster (default: KUBECONFIG, ~/.kube/config, or the service account)' },
+  listen: { hint: 'HOST:PORT', fallback: '127.0.0.1:8888', help: 'where kube-scheduler reaches the verbs' },
+  'api-listen': { hint: 'HOST:PORT', fallback: '127.0.0.1:8889', help: 'where people reach the API; port 0 is any' },
+  'scheduler-name': {
+    hint: 'NAME[=PROFILE]',
+    list: true,
+    help: 'one more scheduler name whose pods muster plans; may be repeated'
+  },
+  'bind-timeout': { hint: 'DURATION', fallback: '30s', help: "kube-scheduler's patience at bind; the barrier ends 5s earlier" },
+  'gang-settle': { hint: 'DURATION', fallback: '1s', help: 'a gang of undeclared size is complete after so long without a new member' },
+  'hold-ttl': { hint: 'DURATION', fallback: '60s', help: 'room is held no longer for a gang that does not start' },
+  resync: { hint: 'DURATION', fallback: '30s', help: 'everything is looked at again so often' },
+  'log-level': { hint: 'LEVEL', fallback: 'info', help: logLevels.join(', ') },
+  extender: { hint: 'URL', help: "muster's address as kube-scheduler sees it (scheduler-config)" },
+  config: { hint: 'FILE', help: 'YAML file of these keys' }
+} as const satisfies Record<string, Row>
+
+type Row = { readonly hint: string; readonly help: string; readonly fallback?: string; readonly list?: true }
+export type OptionName = keyof typeof options
+const row = (name: OptionName): Row => options[name]
+const names = Object.keys(options) as OptionName[]
+
+type Source = { readonly from: string; readonly values: ReadonlyMap<string, readonly string[]> }
+
+/** Flags over environment over file over defaults. Throws UsageError that names the key, the source and the rule. */
+export function loadConfig(args: readonly string[], env: Readonly<Record<string, string | undefined>>): Config {
+  const flags = fromFlags(args)
+  const variables = fromEnvironment(env)
+  const file = flags.values.get('config')?.[0] ?? variables.values.get('config')?.[0]
+  return read([flags, variables, ...(file === undefined ? [] : [fromFile(file)])])
+}
+
+/** The rows of `--help`. */
+export function optionHelp(): string {
+  const rows = names.map(name => ({ left: `--${name} ${row(name).hint}`, name }))
+  const width = Math.max(...rows.map(row => row.left.length))
+  return rows.map(({ left, name }) => `  ${left.padEnd(width)}  ${row(name).help}${defaultOf(name)}`).join('\n')
+}
+
+function defaultOf(name: OptionName): string {
+  const { fallback } = row(name)
+  return fallback === undefined ? '' : ` (default ${fallback})`
+}
+
+function fromFlags(args: readonly string[]): Source {
+  const spec = Object.fromEntries(names.map(name => [name, { type: 'string' as const, multiple: true as const }]))
+  try {
+    const { values } = parseArgs({ args: [...args], options: spec, allowPositionals: false })
+    return { from: 'flag --', values: new Map(Object.entries(values).map(([key, value]) => [key, value ?? []])) }
+  } catch (error) {
+    throw new UsageError(`${reasonOf(error).split('. ')[0]}; see --help`)
+  }
+}
+
+function fromEnvironment(env: Readonly<Record<string, string | undefined>>): Source {
+  const values = new Map<string, string[]>()
+  for (const [key, value] of Object.entries(env)) {
+    // MUSTER_SERVER is read by the commands that ask a running muster.
+    if (!key.startsWith('MUSTER_') || key === 'MUSTER_SERVER' || value === undefined) continue
+    const name = key.slice('MUSTER_'.length).toLowerCase().replaceAll('_', '-')
+    if (!isOption(name)) throw new UsageError(`environment variable ${key} is none of muster's; known are ${known(variableOf)}`)
+    values.set(name, row(name).list ? value.split(',') : [value])
+  }
+  return { from: 'environment variable ', values }
+}
+
+function fromFile(path: string): Source {
+  let content: unknown
+  try {
+    content = parse(readFileSync(path, 'utf8'))
+  } catch (error) {
+    throw new UsageError(`cannot read the configuration file ${path}: ${reasonOf(error)}`)
+  }
+  if (typeof content !== 'object' || content === null) throw new UsageError(`the configuration file ${path} must hold keys and values`)
+  const values = new Map<string, string[]>()
+  for (const [key, value] of Object.entries(content)) {
+    if (!isOption(key) || key === 'config') throw new UsageError(`key ${key} in ${path} is none of muster's; known are ${known(name => name)}`)
+    values.set(key, (Array.isArray(value) ? value : [value]).map(String))
+  }
+  return { from: `${path}: key `, values }
+}
+
+function isOption(name: string): name is OptionName {
+  return Object.hasOwn(options, name)
+}
+
+function known(format: (name: OptionName) => string): string {
+  return names.map(format).join(', ')
+}
+
+function variableOf(name: OptionName): string {
+  return `MUSTER_${name.toUpperCase().replaceAll('-', '_')}`
+}
+
+function read(sources: readonly Source[]): Config {
+  const get = (name: OptionName): { readonly text: string | undefined; readonly all: readonly string[]; readonly key: string } => {
+    const source = sources.find(each => each.values.has(name))
+    const { fallback } = row(name)
+    const all = source?.values.get(name) ?? (fallback === undefined ? [] : [fallback])
+    const shown = source?.from.startsWith('environment') ? variableOf(name) : name
+    return { text: all.at(-1), all, key: `${source?.from ?? 'default of '}${shown}` }
+  }
+  const duration = (name: OptionName, least: number): number => {
+    const { text, key } = get(name)
+    const value = parseDuration(text ?? '')
+    if (value === undefined || value < least) throw new UsageError(`${key}: ${text} must be a duration of at least ${least}ms, such as 30s or 1m30s`)
+    return value
+  }
+  return Object.freeze({
+    kubeconfig: get('kubeconfig').text,
+    listen: address(get('listen')),
+    apiListen: address(get('api-listen')),
+    schedulerNames: schedulerNames(get('scheduler-name')),
+    bindTimeoutMs: duration('bind-timeout', 10_000),
+    gangSettleMs: duration('gang-settle', 0),
+    holdTtlMs: duration('hold-ttl', 1_000),
+    resyncMs: duration('resync', 1_000),
+    logLevel: oneOf(get('log-level'), logLevels),
+    extender: get('extender').text
+  })
+}
+
+type Value = { readonly text: string | undefined; readonly all: readonly string[]; readonly key: string }
+
+function address({ text, key }: Value): Address {
+  const match = /^(.+):(\d{1,5})$/.exec(text ?? '')
+  const port = Number(match?.[2])
+  if (!match?.[1] || port > 65_535) throw new UsageError(`${key}: ${text} must be HOST:PORT, such as 127.0.0.1:8888`)
+  return { host: match[1].replace(/^\[(.*)\]$/, '$1'), port }
+}
+
+function schedulerNames({ all, key }: Value): ReadonlyMap<string, ProfileName> {
+  const profiles = new Map<string, ProfileName>(profileNames.map(name => [name, name]))
+  for (const text of all) {
+    const [name = '', profile = 'muster', ...rest] = text.split('=')
+    if (!/^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/.test(name) || rest.length > 0) {
+      throw new UsageError(`${key}: ${JSON.stringify(text)} must be NAME or NAME=PROFILE, NAME in lower-case letters, digits, dashes and dots`)
+    }
+    profiles.set(name, oneOf({ text: profile, all: [], key }, profileNames))
+  }
+  return profiles
+}
+
+function oneOf<T extends string>({ text, key }: Value, allowed: readonly T[]): T {
+  const found = allowed.find(each => each === text)
+  if (found === undefined) throw new UsageError(`${key}: ${text} must be one of ${allowed.join(', ')}`)
+  return found
+}

@@ -1,0 +1,187 @@
+import { commit as record } from '../../policies/names.ts'
+import type { Pod } from '../../policies/types.ts'
+import type { Clock } from '../clock.ts'
+import type { State } from '../state.ts'
+import type { Barrier } from './barrier.ts'
+import { satisfied, type Gang } from './gang.ts'
+import type { Hold, Ledger } from './ledger.ts'
+import type { Binder, BindResult, Log, OnViolation } from './ports.ts'
+
+/** What kube-scheduler asks at bind. */
+export type BindCall = {
+  readonly uid: string
+  readonly node: string
+  /** Monotonic milliseconds; no write of ours starts later. */
+  readonly deadline: number
+  /** Monotonic milliseconds; the member waits for its quorum no longer than this. */
+  readonly barrierDeadline: number
+  /** Aborted when kube-scheduler has hung up. */
+  readonly signal: AbortSignal
+}
+
+export type CommitParts = {
+  readonly state: State
+  readonly ledger: Ledger
+  readonly barrier: Barrier
+  readonly binder: Binder
+  readonly clock: Clock
+  readonly log: Log
+  readonly onViolation: OnViolation
+  readonly gang: (key: string) => Gang | undefined
+  /** False when the room of this hold was taken from outside; the plan is then already withdrawn. */
+  readonly stillFits: (hold: Hold) => boolean
+  /** Told when the quorum of a gang is on its nodes. */
+  readonly started: (gang: Gang) => void
+}
+
+const notPlanned = 'the pod is not planned on this node (any more); it will be planned again'
+
+/**
+ * The barrier's other half: binds the members of a gang once their quorum has arrived. The first binding carries the
+ * whole plan and must be known to have succeeded before the others start, so that a restart finds either nothing or
+ * everything it needs.
+ */
+export class Commit {
+  readonly #parts: CommitParts
+  /** Plan id → whether its first binding succeeded; kept as long as the plan is held. */
+  readonly #firsts = new Map<string, Promise<boolean>>()
+  /** Pod uid → its binding under way; a repeated call joins it. */
+  readonly #running = new Map<string, Promise<string>>()
+
+  constructor(parts: CommitParts) {
+    this.#parts = parts
+  }
+
+  /** Binds a planned member; the answer is the error text for kube-scheduler, empty when the pod is on its node. */
+  bind(pod: Pod, call: BindCall): Promise<string> {
+    const running = this.#running.get(call.uid)
+    if (running) return running
+    const answer = this.#bind(pod, call).finally(() => this.#running.delete(call.uid))
+    this.#running.set(call.uid, answer)
+    return answer
+  }
+
+  async #bind(pod: Pod, call: BindCall): Promise<string> {
+    // 1. Only what is planned, where it is planned.
+    const held = this.#heldFor(call)
+    if (!held) return notPlanned
+    // 2. The quorum.
+    const arrived = this.#arrive(held, call)
+    this.check(held.gang)
+    const verdict = await arrived
+    if (verdict !== undefined) return verdict
+    // 3. The first binding of the plan, then all others at once.
+    return this.#commit(pod, call)
+  }
+
+  /** Opens the gang's barrier if its quorum has arrived: asked whenever a member arrives or the gang changes. */
+  check(key: string): void {
+    const { barrier, ledger } = this.#parts
+    const hold = ledger.hold(key)
+    const gang = this.#parts.gang(key)
+    if (!hold || !gang) return
+    const waiting = [...barrier.waiting(key)].filter(uid => hold.claims.has(uid)).length
+    if (waiting === 0) return
+    const min = gang.minMember ?? Number.POSITIVE_INFINITY
+    if (!hold.firm && satisfied(gang) + waiting < min) return
+    // Pods of other schedulers may have taken the room since it was planned.
+    if (!this.#parts.stillFits(hold)) return
+    ledger.setFirm(key, true)
+    barrier.open(key)
+  }
+
+  /** The plan is no longer held: nobody may join its first binding. */
+  forget(plan: string): void {
+    this.#firsts.delete(plan)
+  }
+
+  #heldFor({ uid, node }: BindCall): Hold | undefined {
+    const found = this.#parts.ledger.of(uid)
+    return found?.claim.node === node ? found.hold : undefined
+  }
+
+  #arrive(hold: Hold, call: BindCall): Promise<string | undefined> {
+    const { uid, barrierDeadline: deadline, signal } = call
+    return this.#parts.barrier.arrive({ uid, gang: hold.gang, deadline, signal })
+  }
+
+  async #commit(pod: Pod, call: BindCall): Promise<string> {
+    const hold = this.#heldFor(call)
+    if (!hold?.firm) return notPlanned
+    const first = this.#firsts.get(hold.plan)
+    if (!first) return this.#bindFirst(pod, hold, call)
+    if (!(await first)) return "the gang's first binding failed; the gang will be planned again"
+    const now = this.#heldFor(call)
+    if (now?.plan !== hold.plan) return notPlanned
+    return this.#settle(pod, now, await this.#write(now, call, {}))
+  }
+
+  async #bindFirst(pod: Pod, hold: Hold, call: BindCall): Promise<string> {
+    const { promise, resolve } = Promise.withResolvers<boolean>()
+    this.#firsts.set(hold.plan, promise)
+    const result = await this.#write(hold, call, { [record.planMembers]: membersOf(hold) })
+    const bound = result.outcome === 'bound'
+    const text = this.#settle(pod, hold, result)
+    if (!bound) this.#firsts.delete(hold.plan)
+    resolve(bound)
+    return text
+  }
+
+  #write(hold: Hold, call: BindCall, more: Readonly<Record<string, string>>): Promise<BindResult> {
+    const pod = hold.claims.get(call.uid)?.pod
+    if (!pod) return Promise.resolve({ outcome: 'late', message: notPlanned })
+    const { namespace, name, uid } = pod
+    const binding = { namespace, name, uid, node: call.node, annotations: { [record.plan]: hold.plan, ...more } }
+    return this.#parts.binder.bind(binding, { deadline: call.deadline, signal: call.signal })
+  }
+
+  /** Takes the outcome into state and ledger in one synchronous step. */
+  #settle(pod: Pod, hold: Hold, result: BindResult): string {
+    const { ledger, log } = this.#parts
+    const on = { pod: `${pod.namespace}/${pod.name}`, gang: hold.gang, plan: hold.plan }
+    switch (result.outcome) {
+      case 'bound':
+        this.#bound(pod, hold)
+        log.info({ ...on, node: hold.claims.get(pod.uid)?.node }, 'bound a member')
+        return ''
+      case 'gone':
+      case 'elsewhere':
+        ledger.releaseMember(pod.uid)
+        this.#unfirm(hold)
+        log.warn({ ...on, ...result }, 'did not bind a member that is not there any more')
+        return `the pod is ${result.outcome}`
+      case 'unknown':
+        // The hold stays firm: the room counts as taken until the watch or the next attempt tells.
+        log.warn({ ...on, ...result }, 'could not learn whether a member was bound')
+        return result.message
+      default:
+        this.#unfirm(hold)
+        log.warn({ ...on, ...result }, 'did not bind a member')
+        return result.message
+    }
+  }
+
+  #bound(pod: Pod, hold: Hold): void {
+    const { state, ledger, onViolation } = this.#parts
+    const node = hold.claims.get(pod.uid)?.node
+    try {
+      ledger.releaseMember(pod.uid)
+      if (node !== undefined) state.assume(pod, node)
+    } catch (error) {
+      onViolation(error)
+    }
+    const gang = this.#parts.gang(hold.gang)
+    if (gang?.minMember !== undefined && satisfied(gang) === gang.minMember) this.#parts.started(gang)
+  }
+
+  /** A plan of which nothing is bound is only a plan again. */
+  #unfirm({ gang: key }: Hold): void {
+    const gang = this.#parts.gang(key)
+    if (gang === undefined || satisfied(gang) === 0) this.#parts.ledger.setFirm(key, false)
+  }
+}
+
+/** The durable commit record: member name → node. */
+function membersOf(hold: Hold): string {
+  return JSON.stringify(Object.fromEntries([...hold.claims.values()].map(({ pod, node }) => [pod.name, node])))
+}

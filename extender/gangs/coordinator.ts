@@ -1,0 +1,243 @@
+import { order } from '../../policies/order.ts'
+import type { Pod } from '../../policies/types.ts'
+import type { Clock } from '../clock.ts'
+import type { PodChange, State, StateListener } from '../state.ts'
+import { formerPlan } from './adoption.ts'
+import type { Commit } from './commit.ts'
+import { placeable, placed, satisfied, type Gang } from './gang.ts'
+import type { Journal } from './journal.ts'
+import type { Keeper } from './keeper.ts'
+import type { Ledger } from './ledger.ts'
+import type { Planning } from './planning.ts'
+import type { OnViolation } from './ports.ts'
+import type { Reconciler } from './reconciler.ts'
+import type { Refusals } from './refusals.ts'
+import type { Roster } from './roster.ts'
+
+/** A pass gives the event loop back after this long, so that the verbs never wait for planning. */
+const sliceMs = 10
+
+export type CoordinatorParts = {
+  readonly state: State
+  readonly roster: Roster
+  readonly ledger: Ledger
+  readonly planning: Planning
+  readonly keeper: Keeper
+  readonly commit: Commit
+  readonly reconciler: Reconciler
+  readonly refusals: Refusals
+  readonly journal: Journal
+  readonly clock: Clock
+  readonly resyncMs: number
+  readonly onViolation: OnViolation
+}
+
+/**
+ * From events to plans to effects. The watch drives it: every change marks gangs, and a pass looks at the marked ones
+ * in the order of their ranks. The verbs never come here to plan.
+ */
+export class Coordinator implements StateListener {
+  readonly #parts: CoordinatorParts
+  readonly #dirty = new Set<string>()
+  /** Gang → what it looked like when it was last planned in vain. */
+  readonly #tried = new Map<string, string>()
+  /** Grows whenever room may have grown somewhere: waiting gangs are tried again. */
+  #room = 0
+  #planned = -1
+  #scheduled = false
+  #started = false
+
+  constructor(parts: CoordinatorParts) {
+    this.#parts = parts
+  }
+
+  /** Once everything is listed: takes over what a former life decided, then plans. */
+  start(): void {
+    const { roster, planning } = this.#parts
+    this.#started = true
+    for (const key of roster.keys()) {
+      const gang = roster.gang(key)
+      const former = gang && formerPlan(gang)
+      if (gang && former) planning.adopt(gang, former)
+    }
+    this.#resync()
+  }
+
+  podChanged(change: PodChange): void {
+    const { before, after } = change
+    const { roster, reconciler, refusals } = this.#parts
+    for (const key of roster.podChanged(change)) this.revisit(key)
+    if (after) reconciler.observe(after)
+    if (before && (!after || after.nodeName !== undefined)) {
+      reconciler.forget(before.uid)
+      refusals.clear(before.uid)
+    }
+    if (this.#freesRoom(change)) this.#roomGrew()
+    if (!this.#started || !after) return
+    this.#learn(before, after)
+    this.#takeRoom(after)
+  }
+
+  nodeChanged(name: string): void {
+    this.#roomGrew()
+    if (this.#started) this.#parts.keeper.checkNode(name)
+  }
+
+  controllerChanged(uid: string): void {
+    for (const key of this.#parts.roster.gangsOfController(uid)) this.revisit(key)
+  }
+
+  /** Looks at the gang again in the next pass. */
+  revisit(key: string): void {
+    this.#dirty.add(key)
+    this.#schedule()
+  }
+
+  /** The gang has lost room that was held for it. */
+  lost(key: string): void {
+    this.#tried.delete(key)
+    this.#roomGrew()
+    this.revisit(key)
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || !this.#started) return
+    this.#scheduled = true
+    this.#parts.clock.after(0, () => {
+      this.#scheduled = false
+      try {
+        this.#pass()
+      } catch (error) {
+        this.#parts.onViolation(error)
+      }
+    })
+  }
+
+  #pass(): void {
+    // 1. What is marked: holds that cannot start are given up before anybody plans.
+    const touched = new Set(this.#dirty)
+    this.#dirty.clear()
+    for (const key of touched) this.#review(key)
+    // 2. Those who wait, best rank first; all of them only where room may have grown.
+    const { clock, roster } = this.#parts
+    const until = clock.now() + sliceMs
+    const candidates = this.#candidates(this.#planned === this.#room ? touched : new Set(roster.keys()))
+    this.#planned = this.#room
+    for (const gang of candidates) {
+      if (clock.now() > until) this.revisit(gang.key)
+      else this.#try(gang, touched)
+    }
+    // 3. The API is made to show it.
+    for (const key of touched) this.#show(key)
+  }
+
+  #review(key: string): void {
+    const { roster, keeper, journal, clock } = this.#parts
+    const gang = roster.gang(key)
+    if (!gang) {
+      keeper.forget(key)
+      journal.forget(key)
+      this.#tried.delete(key)
+      return
+    }
+    const settlesIn = roster.settlesIn(key)
+    if (settlesIn > 0) clock.after(settlesIn + 1, () => this.revisit(key))
+    keeper.review(gang)
+  }
+
+  #show(key: string): void {
+    const { roster, journal, ledger, reconciler, commit } = this.#parts
+    const gang = roster.gang(key)
+    if (!gang) return
+    journal.look(gang, ledger.hold(key))
+    reconciler.reconcile(gang)
+    commit.check(key)
+  }
+
+  #candidates(keys: ReadonlySet<string>): Gang[] {
+    const { roster, keeper } = this.#parts
+    const gangs = [...keys].map(key => roster.gang(key)).filter(gang => gang !== undefined)
+    const open = gangs.filter(gang => this.#isOpen(gang))
+    const entries = open.map(gang => ({ ...gang, gang, createdAt: keeper.expiredAt(gang.key) ?? gang.createdAt }))
+    const ordered = order(entries).map(entry => entry.gang)
+    // A gang that lost a member after its start comes first: its others run for nothing until it is whole again.
+    return [...ordered.filter(isDegraded), ...ordered.filter(gang => !isDegraded(gang))]
+  }
+
+  /** Worth planning: it has members without a place, and something changed since it was last tried in vain. */
+  #isOpen(gang: Gang): boolean {
+    if (gang.problem !== undefined && placed(gang) === 0) return false
+    return this.#unplaced(gang).length > 0 && this.#tried.get(gang.key) !== this.#signature(gang)
+  }
+
+  #unplaced(gang: Gang): Pod[] {
+    const claims = this.#parts.ledger.hold(gang.key)?.claims
+    return placeable(gang).filter(pod => !claims?.has(pod.uid))
+  }
+
+  #signature(gang: Gang): string {
+    const open = this.#unplaced(gang).map(pod => pod.uid)
+    return [this.#room, gang.minMember, gang.priority, satisfied(gang), ...open].join()
+  }
+
+  #try(gang: Gang, touched: Set<string>): void {
+    const { planning, journal, ledger, clock, keeper } = this.#parts
+    touched.add(gang.key)
+    const attempt = planning.attempt(gang)
+    if (attempt.outcome !== 'reserved') {
+      this.#tried.set(gang.key, this.#signature(gang))
+      journal.explained(gang, attempt.outcome === 'nothing' ? undefined : attempt)
+      return
+    }
+    const hold = ledger.hold(gang.key)
+    if (hold) {
+      journal.planned(gang, hold)
+      clock.after(hold.expiresAt - clock.now() + 1, () => this.revisit(gang.key))
+    }
+    for (const key of attempt.displaced) keeper.withdraw(key, `gang ${gang.namespace}/${gang.name} of higher rank takes its room`)
+  }
+
+  /** A refusal that shows on the pod: its condition changed while its nomination stood. */
+  #learn(before: Pod | undefined, after: Pod): void {
+    const node = this.#parts.ledger.of(after.uid)?.claim.node
+    if (node === undefined || after.gates.length > 0 || after.scheduled?.reason !== 'Unschedulable') return
+    if (before?.nominatedNodeName !== node) return
+    const same = before.scheduled?.reason === 'Unschedulable' && before.scheduled.message === after.scheduled.message
+    if (!same) this.#parts.keeper.refused(after, node)
+  }
+
+  /** A pod stands on a node now: its own hold has done its work, and others' plans may have lost their room. */
+  #takeRoom(pod: Pod): void {
+    const { state, ledger, keeper } = this.#parts
+    const node = state.nodeOf(pod)
+    if (node === undefined) return
+    if (pod.nodeName !== undefined) ledger.releaseMember(pod.uid)
+    keeper.checkNode(node)
+  }
+
+  #freesRoom({ before, after }: PodChange): boolean {
+    if (!before) return false
+    const { state, roster } = this.#parts
+    if (!after || after.phase === 'Succeeded' || after.phase === 'Failed') return true
+    const resized = before.nodeName !== undefined && before.shape !== after.shape
+    const unbound = before === after && state.nodeOf(after) === undefined
+    const denominated = before.nominatedNodeName !== after.nominatedNodeName && roster.keyOf(after) === undefined
+    return resized || unbound || denominated
+  }
+
+  #roomGrew(): void {
+    this.#room += 1
+    this.#schedule()
+  }
+
+  /** The level-triggered backstop: whatever was missed is found by looking at everything again. */
+  #resync(): void {
+    this.#roomGrew()
+    for (const key of this.#parts.roster.keys()) this.revisit(key)
+    this.#parts.clock.after(this.#parts.resyncMs, () => this.#resync())
+  }
+}
+
+function isDegraded(gang: Gang): boolean {
+  return placed(gang) > 0 && satisfied(gang) < (gang.minMember ?? 0)
+}

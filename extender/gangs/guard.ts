@@ -1,0 +1,92 @@
+import { nodeInfo } from '../../policies/snapshot.ts'
+import type { Pod } from '../../policies/types.ts'
+import type { Clock } from '../clock.ts'
+import type { State } from '../state.ts'
+import { shortOf, type Hold, type Ledger } from './ledger.ts'
+import type { Binder, Log } from './ports.ts'
+import type { BindCall } from './commit.ts'
+
+/** How long a binding whose reply was lost counts as done before the watch must have shown it. */
+const unknownMs = 30_000
+
+export type GuardParts = {
+  readonly state: State
+  readonly ledger: Ledger
+  readonly binder: Binder
+  readonly clock: Clock
+  readonly log: Log
+  readonly withdraw: (gang: string, cause: string) => void
+}
+
+/** Keeps ordinary pods off the room that is held at their own rank or above, and binds them otherwise at once. */
+export class Guard {
+  readonly #parts: GuardParts
+
+  constructor(parts: GuardParts) {
+    this.#parts = parts
+  }
+
+  /** True while nothing is held anywhere: every node is free to everybody. */
+  get idle(): boolean {
+    return this.#parts.ledger.size === 0
+  }
+
+  /** Whether the pod would eat room that is held against it on that node. */
+  bars(pod: Pod, node: string): boolean {
+    const holds = this.#parts.ledger.on(node).filter(hold => bars(hold, pod))
+    return holds.length > 0 && !this.#fits(pod, node, holds)
+  }
+
+  /** Whether the pod could go to that node once those pods are gone: else they would be evicted for nothing. */
+  helps(pod: Pod, node: string, victims: readonly string[]): boolean {
+    const info = this.#parts.state.node(node)
+    if (!info) return true
+    const gone = new Set(victims)
+    const left = nodeInfo(
+      info.node,
+      info.pods.filter(other => !gone.has(other.uid))
+    )
+    const held = this.#parts.ledger.on(node).filter(hold => bars(hold, pod))
+    return held.length === 0 || shortOf(left, [pod, ...claimedOn(held, node)]) === undefined
+  }
+
+  /** Binds an ordinary pod; the answer is the error text for kube-scheduler, empty when the pod is on its node. */
+  async bind(pod: Pod, call: BindCall): Promise<string> {
+    const { state, ledger, binder } = this.#parts
+    // The filter answer named many nodes, and a gang may have been planned on this one since.
+    if (this.bars(pod, call.node)) return 'the room on this node is held for a gang; the pod is scheduled again'
+    for (const hold of ledger.on(call.node)) {
+      if (!bars(hold, pod) && !this.#fits(pod, call.node, [hold])) {
+        this.#parts.withdraw(hold.gang, `pod ${pod.namespace}/${pod.name} of higher priority takes its room`)
+      }
+    }
+    // From here on the room is taken, whatever becomes of the reply.
+    state.assume(pod, call.node)
+    const { namespace, name, uid } = pod
+    const result = await binder.bind({ namespace, name, uid, node: call.node, annotations: {} }, call)
+    if (result.outcome === 'bound') return ''
+    if (result.outcome === 'unknown') this.#parts.clock.after(unknownMs, () => this.#settleUnknown(uid))
+    else state.forget(uid)
+    return 'message' in result ? result.message : `the pod is ${result.outcome}`
+  }
+
+  #settleUnknown(uid: string): void {
+    if (this.#parts.state.pod(uid)?.nodeName === undefined) this.#parts.state.forget(uid)
+  }
+
+  #fits(pod: Pod, node: string, holds: readonly Hold[]): boolean {
+    const info = this.#parts.state.node(node)
+    // A node that only the scheduler knows yet has no holds worth defending.
+    if (!info) return true
+    return shortOf(info, [pod, ...claimedOn(holds, node)]) === undefined
+  }
+}
+
+function claimedOn(holds: readonly Hold[], node: string): Pod[] {
+  return holds.flatMap(hold => [...hold.claims.values()].filter(claim => claim.node === node).map(claim => claim.pod))
+}
+
+/** A hold keeps out its own rank and below; once its gang has begun, everybody. */
+function bars(hold: Hold, pod: Pod): boolean {
+  return hold.firm || hold.rank >= pod.priority
+}

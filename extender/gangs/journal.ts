@@ -1,0 +1,174 @@
+import type { Explanation } from '../../policies/planner.ts'
+import type { Clock } from '../clock.ts'
+import type { State } from '../state.ts'
+import { gangState, placeable, placed, satisfied, type Gang, type GangState } from './gang.ts'
+import type { Hold, Ledger } from './ledger.ts'
+import type { GangMetrics } from './metrics.ts'
+import type { Log, Recorder } from './ports.ts'
+
+/** A waiting gang's members hear why at most this often. */
+const noticeMs = 60_000
+/** Waiting for less than this is not worth an event. */
+const patienceMs = 1_000
+
+type Entry = {
+  state: GangState
+  /** Why the gang is not placed, in one sentence; undefined while nothing is in its way. */
+  reason: string | undefined
+  explanation: Explanation | undefined
+  waitingSince: number | undefined
+  partialSince: number | undefined
+  noticedAt: number | undefined
+}
+
+export type JournalParts = {
+  readonly clock: Clock
+  readonly metrics: GangMetrics
+  readonly recorder: Recorder
+  readonly log: Log
+  readonly revisit: (gang: string) => void
+}
+
+/** What is told about gangs: states, reasons, metrics, events, log lines. Decides nothing. */
+export class Journal {
+  readonly #parts: JournalParts
+  readonly #entries = new Map<string, Entry>()
+
+  constructor(parts: JournalParts) {
+    this.#parts = parts
+  }
+
+  /** Why the gang is not placed, in one sentence. */
+  reason(key: string): string | undefined {
+    return this.#entries.get(key)?.reason
+  }
+
+  explanation(key: string): Explanation | undefined {
+    return this.#entries.get(key)?.explanation
+  }
+
+  /** Takes note of how the gang stands now. */
+  look(gang: Gang, hold: Hold | undefined): void {
+    const entry = this.#entry(gang.key)
+    const state = gangState(gang, hold)
+    if (state !== entry.state) this.#transition(gang, entry, state)
+    entry.reason = this.#reasonFor(gang, entry)
+    const partial = placed(gang) > 0 && state !== 'running' && state !== 'finished'
+    entry.partialSince = partial ? (entry.partialSince ?? this.#parts.clock.now()) : undefined
+    this.#notice(gang, entry)
+  }
+
+  planned(gang: Gang, hold: Hold): void {
+    const entry = this.#entry(gang.key)
+    entry.explanation = undefined
+    const nodes = new Set([...hold.claims.values()].map(claim => claim.node)).size
+    this.#parts.log.info({ gang: gang.key, plan: hold.plan, members: hold.claims.size, nodes }, 'planned a gang')
+  }
+
+  explained(gang: Gang, explanation: Explanation | undefined): void {
+    this.#entry(gang.key).explanation = explanation
+  }
+
+  withdrawn(key: string, hold: Hold, cause: string): void {
+    this.#parts.log.warn({ gang: key, plan: hold.plan, cause }, 'withdrew a plan')
+  }
+
+  expired(): void {
+    this.#parts.metrics.holdExpirations.inc()
+  }
+
+  /** The quorum is on its nodes. */
+  started(gang: Gang): void {
+    const newest = Math.max(...gang.members.map(member => member.pod.createdAt))
+    const seconds = Math.max(0, (this.#parts.clock.wall() - newest) / 1000)
+    this.#parts.metrics.startDuration.observe(seconds)
+    this.#parts.log.info({ gang: gang.key, members: placed(gang), seconds }, 'started a gang')
+  }
+
+  forget(key: string): void {
+    this.#entries.delete(key)
+  }
+
+  /** Fills the gauges; called when somebody scrapes. */
+  collect(state: State, ledger: Ledger): void {
+    const { metrics, clock } = this.#parts
+    const counts = Map.groupBy(this.#entries.values(), entry => entry.state)
+    for (const name of ['forming', 'waiting', 'planned', 'binding', 'running', 'degraded', 'refused', 'finished'] as const) {
+      metrics.gangs.set({ state: name }, counts.get(name)?.length ?? 0)
+    }
+    const partial = [...this.#entries.values()].map(entry => entry.partialSince).filter(since => since !== undefined)
+    metrics.partial.set(partial.length)
+    metrics.oldestPartial.set(partial.length > 0 ? (clock.now() - Math.min(...partial)) / 1000 : 0)
+    metrics.holds.set(ledger.size)
+    for (const [resource, ratio] of heldRatios(state, ledger)) metrics.heldRatio.set({ resource }, ratio)
+  }
+
+  #entry(key: string): Entry {
+    const known = this.#entries.get(key)
+    if (known) return known
+    const entry: Entry = {
+      state: 'forming',
+      reason: undefined,
+      explanation: undefined,
+      waitingSince: undefined,
+      partialSince: undefined,
+      noticedAt: undefined
+    }
+    this.#entries.set(key, entry)
+    this.#parts.metrics.transitions.inc({ to: 'forming' })
+    return entry
+  }
+
+  #transition(gang: Gang, entry: Entry, state: GangState): void {
+    entry.state = state
+    entry.noticedAt = undefined
+    const waits = state === 'waiting' || state === 'refused' || state === 'degraded'
+    entry.waitingSince = waits ? this.#parts.clock.now() : undefined
+    this.#parts.metrics.transitions.inc({ to: state })
+    if (waits) this.#parts.clock.after(patienceMs, () => this.#parts.revisit(gang.key))
+  }
+
+  #reasonFor(gang: Gang, { state, explanation }: Entry): string | undefined {
+    if (state === 'refused') return gang.problem
+    if (state === 'forming') return formingReason(gang)
+    if (state === 'waiting' || state === 'degraded') return explanation?.message ?? formingReason(gang)
+    if (state === 'running' && placeable(gang).length > 0) return explanation && `surplus members wait: ${explanation.message}`
+    return undefined
+  }
+
+  #notice(gang: Gang, entry: Entry): void {
+    const now = this.#parts.clock.now()
+    if (entry.waitingSince === undefined || entry.reason === undefined) return
+    const refused = entry.state === 'refused'
+    if (!refused && now - entry.waitingSince < patienceMs) return
+    if (entry.noticedAt !== undefined && now - entry.noticedAt < noticeMs) return
+    entry.noticedAt = now
+    const reason = refused ? 'GangRefused' : entry.state === 'degraded' ? 'GangDegraded' : 'GangWaiting'
+    const type = entry.state === 'waiting' ? 'Normal' : 'Warning'
+    const note = `gang ${gang.name}: ${entry.reason}`
+    for (const { pod } of gang.members) {
+      if (pod.nodeName === undefined) this.#parts.recorder.record({ pod, type, reason, action: 'Scheduling', note })
+    }
+  }
+}
+
+function formingReason(gang: Gang): string {
+  const here = satisfied(gang) + placeable(gang).length
+  if (gang.minMember === undefined) return `${here} members exist; the gang declares no size and is still settling`
+  const gated = gang.members.filter(({ state }) => state === 'gated').length - placeable(gang).filter(pod => pod.gates.length > 0).length
+  const also = gated > 0 ? `, ${gated} more are gated by others` : ''
+  return `${here} of ${gang.minMember} members exist${also}`
+}
+
+function heldRatios(state: State, ledger: Ledger): Map<string, number> {
+  const held = new Map<string, number>()
+  const total = new Map<string, number>()
+  for (const { pod } of ledger.claims(() => true)) addTo(held, pod.shape.requests)
+  for (const { node } of state.snapshot().nodes) addTo(total, node.allocatable)
+  const resources = ['cpu', 'memory', 'pods']
+  return new Map(resources.map(name => [name, total.get(name) ? (held.get(name) ?? 0) / (total.get(name) ?? 1) : 0]))
+}
+
+function addTo(sum: Map<string, number>, amounts: ReadonlyMap<string, number>): void {
+  for (const [name, amount] of amounts) sum.set(name, (sum.get(name) ?? 0) + amount)
+}

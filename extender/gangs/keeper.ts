@@ -1,0 +1,162 @@
+import { runFilters, type Profile } from '../../policies/framework.ts'
+import type { Pod } from '../../policies/types.ts'
+import type { Clock } from '../clock.ts'
+import type { State } from '../state.ts'
+import type { Barrier } from './barrier.ts'
+import type { Commit } from './commit.ts'
+import { placeable, satisfied, type Gang } from './gang.ts'
+import type { Journal } from './journal.ts'
+import type { Hold, Ledger } from './ledger.ts'
+import type { Planning } from './planning.ts'
+import type { Refusals } from './refusals.ts'
+
+/** When to look whether a suspicion has been met with silence; see refusals.ts. */
+const silenceMs = 3_100
+
+export type KeeperParts = {
+  readonly state: State
+  readonly ledger: Ledger
+  readonly planning: Planning
+  readonly barrier: Barrier
+  readonly commit: Commit
+  readonly refusals: Refusals
+  readonly journal: Journal
+  readonly profile: Profile
+  readonly clock: Clock
+  readonly holdTtlMs: number
+  /** The gang must be planned again; room may have grown for others too. */
+  readonly lost: (gang: string) => void
+  readonly revisit: (gang: string) => void
+}
+
+/** Keeps holds honest: gives up what cannot start any more, where it is learnt and at once. */
+export class Keeper {
+  readonly #parts: KeeperParts
+  /** Gang → when its hold expired last, on the wall clock: it stands behind its equals from then on. */
+  readonly #expired = new Map<string, number>()
+
+  constructor(parts: KeeperParts) {
+    this.#parts = parts
+  }
+
+  /** When the gang lost its turn by not starting in time, if it did. */
+  expiredAt(key: string): number | undefined {
+    return this.#expired.get(key)
+  }
+
+  forget(key: string): void {
+    this.withdraw(key, 'all its members are gone')
+    this.#expired.delete(key)
+  }
+
+  /** The gang's plan is given up whole; fine without one. */
+  withdraw(key: string, cause: string): void {
+    const { ledger, commit, barrier, journal, lost } = this.#parts
+    const hold = ledger.hold(key)
+    if (!hold) return
+    ledger.release(key)
+    commit.forget(hold.plan)
+    barrier.fail(key, `the gang's plan was withdrawn: ${cause}`)
+    journal.withdrawn(key, hold, cause)
+    lost(key)
+  }
+
+  /** Takes out of the gang's hold what is not to be placed any more, and gives up a plan that cannot start. */
+  review(gang: Gang): void {
+    this.#dropPlaced(gang)
+    this.#dropRefused(gang.key)
+    const hold = this.#parts.ledger.hold(gang.key)
+    if (!hold) return
+    if (hold.firm) this.#renew(hold)
+    else this.#judge(gang, hold)
+  }
+
+  /** kube-scheduler would not take the planned node for this pod, although it was nominated for it. */
+  refused(pod: Pod, node: string, offered?: readonly string[]): void {
+    const { ledger, refusals, state, clock, revisit } = this.#parts
+    const found = ledger.of(pod.uid)
+    if (found?.claim.node !== node) return
+    if (refusals.suspect(pod, node, state.snapshot(), offered)) this.#drop(found.hold, pod.uid, `kube-scheduler refuses node ${node}`)
+    else clock.after(silenceMs, () => revisit(found.hold.gang))
+  }
+
+  /** Whether all that is held still fits where it is held; a plan that does not is given up. */
+  stillFits(hold: Hold): boolean {
+    for (const node of new Set([...hold.claims.values()].map(claim => claim.node))) this.checkNode(node)
+    return this.#parts.ledger.hold(hold.gang)?.plan === hold.plan
+  }
+
+  /** The node has changed, or somebody stands on it now: gives up the plans that no longer go there. */
+  checkNode(name: string): void {
+    const { ledger, planning, state, profile } = this.#parts
+    if (ledger.on(name).length === 0) return
+    const info = state.node(name)
+    for (const { hold, pod } of this.#claimsOn(name)) {
+      if (!info || runFilters(profile.filters, pod.shape, info)) this.#drop(hold, pod.uid, `node ${name} does not take it any more`)
+    }
+    const overfull = new Set(planning.overfull(name))
+    for (const { hold, pod } of this.#claimsOn(name)) {
+      if (overfull.has(hold.gang)) this.#drop(hold, pod.uid, `the room on node ${name} was taken`)
+    }
+  }
+
+  #claimsOn(node: string): { readonly hold: Hold; readonly pod: Pod }[] {
+    return this.#parts.ledger
+      .on(node)
+      .flatMap(hold => [...hold.claims.values()].filter(claim => claim.node === node).map(({ pod }) => ({ hold, pod })))
+  }
+
+  /** One member cannot go where it was planned: the whole plan goes, or, once begun, that member's part of it. */
+  #drop(hold: Hold, uid: string, cause: string): void {
+    const { ledger, barrier, lost } = this.#parts
+    if (!hold.firm) {
+      this.withdraw(hold.gang, cause)
+      return
+    }
+    ledger.releaseMember(uid)
+    barrier.leave(hold.gang, uid, cause)
+    lost(hold.gang)
+  }
+
+  #dropPlaced(gang: Gang): void {
+    const { ledger, barrier } = this.#parts
+    const live = new Set(placeable(gang).map(pod => pod.uid))
+    for (const uid of ledger.hold(gang.key)?.claims.keys() ?? []) {
+      if (live.has(uid)) continue
+      ledger.releaseMember(uid)
+      barrier.leave(gang.key, uid, 'the pod is gone, or on a node already')
+    }
+  }
+
+  #dropRefused(key: string): void {
+    const { ledger, refusals, state, barrier } = this.#parts
+    for (const { pod, node } of ledger.hold(key)?.claims.values() ?? []) {
+      if (!refusals.suspected(pod.uid, node)) continue
+      // It came through after all.
+      if (barrier.has(key, pod.uid)) refusals.clear(pod.uid)
+      else if (refusals.confirmBySilence(pod, node, state.snapshot())) {
+        const hold = ledger.hold(key)
+        if (hold) this.#drop(hold, pod.uid, `kube-scheduler refuses node ${node}`)
+      }
+    }
+  }
+
+  #judge(gang: Gang, hold: Hold): void {
+    const { clock, journal } = this.#parts
+    if (gang.problem !== undefined) this.withdraw(gang.key, gang.problem)
+    else if (satisfied(gang) + hold.claims.size < (gang.minMember ?? 1)) this.withdraw(gang.key, 'a member is gone')
+    else if (clock.now() >= hold.expiresAt) {
+      journal.expired()
+      this.#expired.set(gang.key, clock.wall())
+      this.withdraw(gang.key, 'it did not start in time')
+    }
+  }
+
+  /** What has begun keeps its room as long as the members exist. */
+  #renew(hold: Hold): void {
+    const { ledger, clock, holdTtlMs, revisit } = this.#parts
+    if (clock.now() < hold.expiresAt) return
+    ledger.renew(hold.gang, clock.now() + holdTtlMs)
+    clock.after(holdTtlMs + 1, () => revisit(hold.gang))
+  }
+}

@@ -1,0 +1,154 @@
+import type { Snapshot } from '../../policies/snapshot.ts'
+import type { Claim, Pod } from '../../policies/types.ts'
+import { InvariantViolation } from '../errors.ts'
+
+/** Room kept for one gang: the plan as far as its members are not bound yet. */
+export type Hold = {
+  readonly gang: string
+  /** `EPOCH-N`, written into each Binding. */
+  readonly plan: string
+  /** The priority whose pods may not take this room; higher-ranked ones may, until the hold is firm. */
+  readonly rank: number
+  /** The first member's binding has begun: from now on no rank takes this room. */
+  readonly firm: boolean
+  /** In the clock's monotonic milliseconds. */
+  readonly expiresAt: number
+  /** Member pod uid → its claim. */
+  readonly claims: ReadonlyMap<string, Claim>
+}
+
+const none: readonly Hold[] = []
+
+/**
+ * The only authority on holds. Synchronous: between two calls no other code runs, so whoever reads and then reserves
+ * in one step sees what it reserves against. Asserts its own invariants on every change, in production too.
+ */
+export class Ledger {
+  readonly #holds = new Map<string, Hold>()
+  readonly #gangOf = new Map<string, string>()
+  readonly #byNode = new Map<string, Set<string>>()
+
+  /** Grows with every change; equal versions mean equal holds. */
+  version = 0
+
+  hold(gang: string): Hold | undefined {
+    return this.#holds.get(gang)
+  }
+
+  holds(): Iterable<Hold> {
+    return this.#holds.values()
+  }
+
+  get size(): number {
+    return this.#holds.size
+  }
+
+  /** The hold that keeps room for this pod, and where. */
+  of(uid: string): { readonly hold: Hold; readonly claim: Claim } | undefined {
+    const hold = this.#holds.get(this.#gangOf.get(uid) ?? '')
+    const claim = hold?.claims.get(uid)
+    return hold && claim ? { hold, claim } : undefined
+  }
+
+  /** Holds that keep room on that node; usually none. */
+  on(node: string): readonly Hold[] {
+    const gangs = this.#byNode.get(node)
+    return gangs ? [...gangs].map(gang => this.#holds.get(gang)).filter(hold => hold !== undefined) : none
+  }
+
+  /** All claims of holds that pass `which`. */
+  claims(which: (hold: Hold) => boolean): Claim[] {
+    return [...this.#holds.values()].filter(which).flatMap(hold => [...hold.claims.values()])
+  }
+
+  /**
+   * Replaces whatever the gang held. `room` is the cluster as the plan saw it, other holds included: a plan that does
+   * not fit there is a bug of the planner, not an accident of the cluster (I1).
+   */
+  reserve(hold: Hold, room: Snapshot): void {
+    this.release(hold.gang)
+    if (hold.claims.size === 0) return
+    for (const uid of hold.claims.keys()) {
+      const other = this.#gangOf.get(uid)
+      if (other !== undefined) throw new InvariantViolation('I5', `pod ${uid} is held for ${other} and ${hold.gang}`)
+    }
+    assertFits(hold, room)
+    this.version += 1
+    this.#holds.set(hold.gang, hold)
+    for (const [uid, { node }] of hold.claims) {
+      this.#gangOf.set(uid, hold.gang)
+      this.#byNode.set(node, (this.#byNode.get(node) ?? new Set()).add(hold.gang))
+    }
+  }
+
+  /** The first binding begins (or turned out not to have happened). */
+  setFirm(gang: string, firm: boolean): void {
+    const hold = this.#holds.get(gang)
+    if (!hold || hold.firm === firm) return
+    this.version += 1
+    this.#holds.set(gang, { ...hold, firm })
+  }
+
+  renew(gang: string, expiresAt: number): void {
+    const hold = this.#holds.get(gang)
+    if (hold) this.#holds.set(gang, { ...hold, expiresAt })
+  }
+
+  /** Gives up all that the gang holds; a gang without a hold is fine. */
+  release(gang: string): void {
+    const hold = this.#holds.get(gang)
+    if (!hold) return
+    this.version += 1
+    this.#holds.delete(gang)
+    for (const [uid, { node }] of hold.claims) {
+      this.#gangOf.delete(uid)
+      this.#unlink(gang, node)
+    }
+  }
+
+  /** Gives up one member's room: it is bound, or gone. The last one ends the hold. */
+  releaseMember(uid: string): void {
+    const found = this.of(uid)
+    if (!found) return
+    const { hold, claim } = found
+    this.version += 1
+    const claims = new Map(hold.claims)
+    claims.delete(uid)
+    this.#gangOf.delete(uid)
+    if (claims.size === 0) this.#holds.delete(hold.gang)
+    else this.#holds.set(hold.gang, { ...hold, claims })
+    if (![...claims.values()].some(other => other.node === claim.node)) this.#unlink(hold.gang, claim.node)
+  }
+
+  #unlink(gang: string, node: string): void {
+    const gangs = this.#byNode.get(node)
+    gangs?.delete(gang)
+    if (gangs?.size === 0) this.#byNode.delete(node)
+  }
+}
+
+/** Throws unless every node of the hold has the room for all of its claims there. */
+function assertFits(hold: Hold, room: Snapshot): void {
+  for (const [node, claims] of Map.groupBy(hold.claims.values(), claim => claim.node)) {
+    const info = room.node(node)
+    if (!info) throw new InvariantViolation('I1', `${hold.gang} is planned on ${node}, which is not there`)
+    const short = shortOf(
+      info,
+      claims.map(claim => claim.pod)
+    )
+    if (short !== undefined) throw new InvariantViolation('I1', `${hold.gang} overfills ${node}: ${short}`)
+  }
+}
+
+/** The first resource of which the node has too little for these pods on top of its own; undefined when they fit. */
+export function shortOf(info: { node: { allocatable: ReadonlyMap<string, number> }; used: ReadonlyMap<string, number> }, pods: readonly Pod[]): string | undefined {
+  const wanted = new Map<string, number>()
+  for (const pod of pods) {
+    for (const [name, amount] of pod.shape.requests) wanted.set(name, (wanted.get(name) ?? 0) + amount)
+  }
+  for (const [name, amount] of wanted) {
+    const free = (info.node.allocatable.get(name) ?? 0) - (info.used.get(name) ?? 0)
+    if (amount > 0 && amount > free) return name
+  }
+  return undefined
+}

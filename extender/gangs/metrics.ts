@@ -1,0 +1,90 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import { gangStates } from './gang.ts'
+
+const seconds = (first: number, count: number): number[] => Array.from({ length: count }, (_, i) => first * 2 ** i)
+
+/** Every metric of the gangs, on the registry that the process exports. */
+export function gangMetrics(registry: Registry, collect: () => void) {
+  const registers = [registry]
+  return {
+    gangs: new Gauge({
+      name: 'muster_gangs',
+      help: 'Gangs by state.',
+      labelNames: ['state'] as const,
+      registers,
+      // One scrape fills all gauges: this one comes first.
+      collect
+    }),
+    transitions: new Counter({
+      name: 'muster_gang_transitions_total',
+      help: 'Changes of a gang to this state.',
+      labelNames: ['to'] as const,
+      registers
+    }),
+    holds: new Gauge({ name: 'muster_holds', help: 'Gangs for which room is held.', registers }),
+    heldRatio: new Gauge({
+      name: 'muster_held_ratio',
+      help: 'Share of all allocatable room that is held for gangs, by resource.',
+      labelNames: ['resource'] as const,
+      registers
+    }),
+    holdExpirations: new Counter({
+      name: 'muster_hold_expirations_total',
+      help: 'Holds that ended because their members did not start in time.',
+      registers
+    }),
+    planDuration: new Histogram({
+      name: 'muster_plan_duration_seconds',
+      help: 'Time to plan one gang, by outcome.',
+      labelNames: ['outcome'] as const,
+      buckets: seconds(0.0001, 14),
+      registers
+    }),
+    barrierWait: new Histogram({
+      name: 'muster_barrier_wait_seconds',
+      help: 'Time that a member waited for the rest of its quorum at bind.',
+      buckets: seconds(0.001, 16),
+      registers
+    }),
+    barriers: new Counter({
+      name: 'muster_barriers_total',
+      help: 'Barriers by how they ended.',
+      labelNames: ['outcome'] as const,
+      registers
+    }),
+    startDuration: new Histogram({
+      name: 'muster_gang_start_duration_seconds',
+      help: "From a gang's last member's creation to the binding that completed its quorum.",
+      buckets: seconds(0.05, 16),
+      registers
+    }),
+    partial: new Gauge({
+      name: 'muster_partial_gangs',
+      help: 'Gangs with some members on nodes, but fewer than minMember.',
+      registers
+    }),
+    oldestPartial: new Gauge({
+      name: 'muster_oldest_partial_gang_seconds',
+      help: 'For how long the oldest of the partial gangs has been partial.',
+      registers
+    }),
+    violations: new Counter({
+      name: 'muster_invariant_violations_total',
+      help: 'Promises of muster to itself that did not hold; anything above 0 is a bug.',
+      labelNames: ['invariant'] as const,
+      registers
+    })
+  }
+}
+
+export type GangMetrics = ReturnType<typeof gangMetrics>
+
+/** Closed label sets start at 0, so that a rate over them is defined from the first scrape. */
+export function initialise(metrics: GangMetrics): void {
+  for (const state of gangStates) {
+    metrics.gangs.set({ state }, 0)
+    metrics.transitions.inc({ to: state }, 0)
+  }
+  for (const outcome of ['opened', 'failed', 'timeout']) metrics.barriers.inc({ outcome }, 0)
+  for (const invariant of ['I1', 'I4', 'I5', 'I6']) metrics.violations.inc({ invariant }, 0)
+}

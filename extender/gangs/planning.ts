@@ -1,0 +1,155 @@
+import { type Profile, runFilters } from '../../policies/framework.ts'
+import { plan, type Explanation } from '../../policies/planner.ts'
+import type { Snapshot } from '../../policies/snapshot.ts'
+import type { Claim, Pod } from '../../policies/types.ts'
+import type { Clock } from '../clock.ts'
+import type { State } from '../state.ts'
+import type { Former } from './adoption.ts'
+import { placeable, placed, satisfied, type Gang } from './gang.ts'
+import { shortOf, type Hold, type Ledger } from './ledger.ts'
+import type { GangMetrics } from './metrics.ts'
+import type { Refusals } from './refusals.ts'
+
+export type PlanningParts = {
+  readonly state: State
+  readonly ledger: Ledger
+  readonly refusals: Refusals
+  readonly clock: Clock
+  readonly metrics: GangMetrics
+  readonly profile: Profile
+  /** Which life of which leader made the plan; grows with every change of leader and every start. */
+  readonly epoch: () => number
+  readonly holdTtlMs: number
+  /** True for pods that muster plans: their nominations mirror the ledger. */
+  readonly ours: (pod: Pod) => boolean
+}
+
+export type Attempt =
+  /** Room is held for more members than before; the named gangs' plans no longer fit and must be withdrawn. */
+  | { readonly outcome: 'reserved'; readonly displaced: readonly string[] }
+  /** There is nobody to place, or not enough members exist. */
+  | { readonly outcome: 'nothing' }
+  | Explanation
+
+/** Plans one gang against the cluster and the other gangs' holds, and reserves what it planned, in one step. */
+export class Planning {
+  readonly #parts: PlanningParts
+  #count = 0
+
+  constructor(parts: PlanningParts) {
+    this.#parts = parts
+  }
+
+  attempt(gang: Gang): Attempt {
+    const { ledger } = this.#parts
+    const held = ledger.hold(gang.key)
+    const pods = placeable(gang).filter(pod => !held?.claims.has(pod.uid))
+    const need = needOf(gang, held)
+    if (pods.length === 0 || need === undefined || need > pods.length) return { outcome: 'nothing' }
+    const all = this.#others(gang, () => true)
+    const first = this.#plan(all, { gang, held, pods, need })
+    if (first.outcome === 'reserved' || isSurplus(gang, held)) return first
+    // Nobody's plan is disturbed unless it helps: only now look at the room of lower-ranked plans.
+    const weaker = (hold: Hold): boolean => !hold.firm && hold.rank < gang.priority
+    if (![...ledger.holds()].some(weaker)) return first
+    const second = this.#plan(this.#others(gang, hold => !weaker(hold)), { gang, held, pods, need })
+    return second.outcome === 'reserved' ? second : first
+  }
+
+  /** Takes over what a former life decided, as far as it still fits; what was only a hint counts whole or not at all. */
+  adopt(gang: Gang, former: Former): void {
+    const { profile, ledger } = this.#parts
+    const others = this.#others(gang, () => true)
+    let room = others
+    const claims = new Map<string, Claim>()
+    for (const [uid, claim] of former.claims) {
+      const info = room.node(claim.node)
+      if (!info || runFilters(profile.filters, claim.pod.shape, info)) continue
+      claims.set(uid, claim)
+      room = room.with([claim])
+    }
+    const enough = former.plan !== undefined || claims.size === former.claims.size
+    if (enough) ledger.reserve(this.#hold(gang, undefined, claims, former.plan), others)
+  }
+
+  /** Gangs whose plans no longer fit on that node, the lowest-ranked first; those left over do fit. */
+  overfull(node: string): string[] {
+    const { state, ledger } = this.#parts
+    const info = state.node(node)
+    const holds = ledger.on(node).toSorted((a, b) => Number(a.firm) - Number(b.firm) || a.rank - b.rank || (a.plan < b.plan ? 1 : -1))
+    const broken: string[] = []
+    for (const [index, { gang }] of holds.entries()) {
+      const rest = holds.slice(index).flatMap(hold => [...hold.claims.values()].filter(claim => claim.node === node))
+      const pods = rest.map(claim => claim.pod)
+      if (info && shortOf(info, pods) === undefined) break
+      broken.push(gang)
+    }
+    return broken
+  }
+
+  #plan(others: Snapshot, ask: { gang: Gang; held: Hold | undefined; pods: Pod[]; need: number }): Attempt {
+    const { state, clock, metrics, refusals, profile } = this.#parts
+    const { gang, held, pods, need } = ask
+    const from = clock.now()
+    const room = others.with([...(held?.claims.values() ?? [])])
+    const result = plan(room, { pods, need, refused: refusals.current(state.snapshot()) }, profile)
+    metrics.planDuration.observe({ outcome: result.outcome }, (clock.now() - from) / 1000)
+    if (result.outcome !== 'planned') return result
+    return this.#reserve(others, gang, held, claimsOf(pods, result.nodes))
+  }
+
+  #reserve(others: Snapshot, gang: Gang, held: Hold | undefined, added: ReadonlyMap<string, Claim>): Attempt {
+    const claims = new Map([...(held?.claims ?? []), ...added])
+    this.#parts.ledger.reserve(this.#hold(gang, held, claims, held?.plan), others)
+    const nodes = new Set([...added.values()].map(claim => claim.node))
+    const displaced = new Set([...nodes].flatMap(node => this.overfull(node)).filter(key => key !== gang.key))
+    return { outcome: 'reserved', displaced: [...displaced] }
+  }
+
+  #hold(gang: Gang, held: Hold | undefined, claims: ReadonlyMap<string, Claim>, planId: string | undefined): Hold {
+    const { clock, epoch, holdTtlMs } = this.#parts
+    return {
+      gang: gang.key,
+      plan: planId ?? `${epoch()}-${++this.#count}`,
+      rank: gang.priority,
+      // What has begun must not be taken apart again: the missing members of a started gang are held firmly.
+      firm: held?.firm ?? (placed(gang) > 0 && satisfied(gang) < (gang.minMember ?? 0)),
+      expiresAt: clock.now() + holdTtlMs,
+      claims
+    }
+  }
+
+  /** The cluster with what is held for others, and what kube-scheduler itself keeps for its own nominees. */
+  #others(gang: Gang, which: (hold: Hold) => boolean): Snapshot {
+    const { state, ledger, ours } = this.#parts
+    const base = state.snapshot()
+    const claims = ledger.claims(hold => hold.gang !== gang.key && which(hold))
+    for (const pod of state.nominated()) {
+      const node = pod.nominatedNodeName
+      if (node !== undefined && pod.priority >= gang.priority && !ours(pod)) claims.push({ node, pod })
+    }
+    return base.with(claims)
+  }
+}
+
+/** How many more members must get a node at once; undefined while the quorum is not known. */
+function needOf(gang: Gang, held: Hold | undefined): number | undefined {
+  if (gang.minMember === undefined) return undefined
+  // Part of the gang runs or is planned: every further member is a gain, one by one.
+  if (placed(gang) > 0 || held) return 1
+  return Math.max(1, gang.minMember - satisfied(gang))
+}
+
+/** True when the quorum has its room already, so that more members are welcome, but displace nobody. */
+function isSurplus(gang: Gang, held: Hold | undefined): boolean {
+  return satisfied(gang) + (held?.claims.size ?? 0) >= (gang.minMember ?? Number.POSITIVE_INFINITY)
+}
+
+function claimsOf(pods: readonly Pod[], nodes: ReadonlyMap<string, string>): Map<string, Claim> {
+  const claims = new Map<string, Claim>()
+  for (const pod of pods) {
+    const node = nodes.get(pod.uid)
+    if (node !== undefined) claims.set(pod.uid, { node, pod })
+  }
+  return claims
+}

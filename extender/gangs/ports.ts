@@ -1,0 +1,60 @@
+import type { Pod } from '../../policies/types.ts'
+
+/** What the gangs need of the world; `main.ts` plugs in the parts of `kubernetes/`. */
+
+export type PodRef = { readonly namespace: string; readonly name: string; readonly uid: string }
+
+/** `gone`: no such pod any more. `conflict`: the name belongs to another pod, or the write came too late. */
+export type WriteResult =
+  | { readonly outcome: 'done' | 'gone' | 'conflict' }
+  | { readonly outcome: 'failed'; readonly message: string; readonly retryAfterMs?: number }
+
+/** One attempt each; the caller is level-triggered and backs off by itself. */
+export interface Nominator {
+  /** Sets `status.nominatedNodeName`, or clears it. */
+  nominate(pod: PodRef, node: string | undefined): Promise<WriteResult>
+  /** Removes one scheduling gate and leaves all others. */
+  ungate(pod: PodRef, gate: string): Promise<WriteResult>
+}
+
+export type Binding = PodRef & { readonly node: string; readonly annotations: Readonly<Record<string, string>> }
+
+export type BindResult =
+  /** On that node, by this write or by an earlier one. */
+  | { readonly outcome: 'bound' }
+  /** No such pod any more. */
+  | { readonly outcome: 'gone' }
+  | { readonly outcome: 'elsewhere'; readonly node: string }
+  /** The API server said no, for good as far as this attempt goes. */
+  | { readonly outcome: 'refused'; readonly status: number; readonly message: string }
+  /** Not written: the deadline came first, or the client went. */
+  | { readonly outcome: 'late'; readonly message: string }
+  /** Perhaps written: the reply was lost and the pod could not be read before the deadline. */
+  | { readonly outcome: 'unknown'; readonly message: string }
+
+export interface Binder {
+  /** Never starts a write after `deadline` (monotonic milliseconds) or once `signal` is aborted. */
+  bind(binding: Binding, limits: { readonly deadline: number; readonly signal: AbortSignal }): Promise<BindResult>
+}
+
+export type Notice = {
+  readonly pod: Pod
+  readonly type: 'Normal' | 'Warning'
+  readonly reason: string
+  readonly action: string
+  readonly note: string
+}
+
+export interface Recorder {
+  /** Never blocks and never throws; repeats and floods are dropped. */
+  record(notice: Notice): void
+}
+
+export interface Log {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+/** Raised for a broken promise to ourselves; ends the process, since recovery and start are one path. */
+export type OnViolation = (error: unknown) => void

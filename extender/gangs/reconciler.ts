@@ -1,0 +1,163 @@
+import { gangGate } from '../../policies/names.ts'
+import type { Pod } from '../../policies/types.ts'
+import type { Clock } from '../clock.ts'
+import { reasonOf } from '../errors.ts'
+import { gatedByMuster } from './dialects.ts'
+import { placeable, type Gang } from './gang.ts'
+import type { Log, Nominator, WriteResult } from './ports.ts'
+
+/** How long the watch may take to show a write before it is made again. */
+const confirmMs = 5_000
+const firstBackoffMs = 250
+const maxBackoffMs = 10_000
+
+/** What we did to one pod and have not seen the end of. */
+type Track = {
+  /** The nomination that we wrote last; undefined before the first. */
+  written: { readonly node: string | undefined; readonly at: number; seen: boolean } | undefined
+  ungatedAt: number | undefined
+  writing: boolean
+  /** Writes that failed, or were undone by others, in a row. */
+  setbacks: number
+  notBefore: number
+}
+
+export type ReconcilerParts = {
+  readonly nominator: Nominator
+  readonly clock: Clock
+  readonly log: Log
+  /** How many writes may be under way at once, over all gangs. */
+  readonly concurrency: number
+  /** The node where the pod's room is held; undefined while it is in no plan. */
+  readonly plannedNode: (uid: string) => string | undefined
+  /** Waits at the barrier: kube-scheduler has the pod on its node already, so a nomination would only cost a write. */
+  readonly arrived: (gang: string, uid: string) => boolean
+  /** Look at the gang again: a write has ended, or a moment has come. */
+  readonly revisit: (gang: string) => void
+}
+
+/**
+ * Makes the API show what is planned: nominate, ungate together, clear. Level-triggered: it compares what is wanted
+ * with what was observed, as often as it is asked; others may set and erase nominations at any time.
+ */
+export class Reconciler {
+  readonly #parts: ReconcilerParts
+  readonly #tracks = new Map<string, Track>()
+  readonly #queue: (() => Promise<void>)[] = []
+  #running = 0
+
+  constructor(parts: ReconcilerParts) {
+    this.#parts = parts
+  }
+
+  /** Starts whatever writes the gang needs now. */
+  reconcile(gang: Gang): void {
+    const { plannedNode } = this.#parts
+    const members = placeable(gang)
+    for (const pod of members) this.#nominate(gang.key, pod)
+    // Together: a gated member is let go only once every planned member's nomination was seen.
+    const gated = members.filter(pod => gatedByMuster(pod) && plannedNode(pod.uid) !== undefined)
+    if (gated.some(pod => pod.nominatedNodeName !== plannedNode(pod.uid))) return
+    for (const pod of gated) this.#ungate(gang.key, pod)
+  }
+
+  /** Every version of the pod that the watch shows passes here, so that no short-lived nomination is overlooked. */
+  observe(pod: Pod): void {
+    const written = this.#tracks.get(pod.uid)?.written
+    if (written && written.node === pod.nominatedNodeName) written.seen = true
+  }
+
+  /** The pod is gone or on its node. */
+  forget(uid: string): void {
+    this.#tracks.delete(uid)
+  }
+
+  #nominate(gang: string, pod: Pod): void {
+    const node = this.#parts.plannedNode(pod.uid)
+    if (pod.nominatedNodeName === node) return
+    const track = this.#track(pod.uid)
+    const { written } = track
+    if (track.writing || this.#parts.arrived(gang, pod.uid)) return
+    const now = this.#parts.clock.now()
+    const same = written?.node === node ? written : undefined
+    if (same && !same.seen && now - same.at < confirmMs) return
+    // Somebody undid what we wrote: once may be a failed attempt, again and again is a fight, which must stay cheap.
+    if (same?.seen) {
+      same.seen = false
+      this.#setBack(track)
+    }
+    if (now < track.notBefore) {
+      this.#revisitIn(gang, track.notBefore - now)
+      return
+    }
+    this.#write(gang, pod, node, async () => {
+      const result = await this.#parts.nominator.nominate(pod, node)
+      if (result.outcome === 'done') track.written = { node, at: this.#parts.clock.now(), seen: false }
+      return result
+    })
+  }
+
+  #ungate(gang: string, pod: Pod): void {
+    const track = this.#track(pod.uid)
+    const now = this.#parts.clock.now()
+    const pending = track.ungatedAt !== undefined && now - track.ungatedAt < confirmMs
+    if (track.writing || pending || now < track.notBefore) return
+    this.#write(gang, pod, this.#parts.plannedNode(pod.uid), async () => {
+      const result = await this.#parts.nominator.ungate(pod, gangGate)
+      if (result.outcome === 'done') track.ungatedAt = this.#parts.clock.now()
+      return result
+    })
+  }
+
+  #write(gang: string, pod: Pod, node: string | undefined, write: () => Promise<WriteResult>): void {
+    const track = this.#track(pod.uid)
+    track.writing = true
+    this.#queue.push(async () => {
+      // The plan may have changed while the write waited for its turn.
+      const stale = this.#parts.plannedNode(pod.uid) !== node
+      const result = stale ? { outcome: 'conflict' as const } : await write().catch(failed)
+      track.writing = false
+      if (result.outcome === 'failed') {
+        this.#setBack(track, result.retryAfterMs)
+        this.#parts.log.warn({ pod: `${pod.namespace}/${pod.name}`, reason: result.message }, 'a write failed; retrying')
+        this.#revisitIn(gang, track.notBefore - this.#parts.clock.now())
+      }
+      // Should the watch never show it (a relist can swallow it), this look finds out.
+      else this.#revisitIn(gang, stale ? 0 : confirmMs)
+    })
+    this.#pump()
+  }
+
+  #pump(): void {
+    while (this.#running < this.#parts.concurrency) {
+      const next = this.#queue.shift()
+      if (!next) return
+      this.#running += 1
+      void next().finally(() => {
+        this.#running -= 1
+        this.#pump()
+      })
+    }
+  }
+
+  #setBack(track: Track, retryAfterMs = 0): void {
+    // The first setback is repaired at once: it is the ordinary end of a failed binding.
+    const backoff = track.setbacks === 0 ? 0 : Math.min(maxBackoffMs, firstBackoffMs * 2 ** track.setbacks)
+    track.setbacks += 1
+    track.notBefore = this.#parts.clock.now() + Math.max(backoff, retryAfterMs)
+  }
+
+  #revisitIn(gang: string, ms: number): void {
+    this.#parts.clock.after(Math.max(0, ms), () => this.#parts.revisit(gang))
+  }
+
+  #track(uid: string): Track {
+    const known = this.#tracks.get(uid)
+    if (known) return known
+    const track = { written: undefined, ungatedAt: undefined, writing: false, setbacks: 0, notBefore: 0 }
+    this.#tracks.set(uid, track)
+    return track
+  }
+}
+
+const failed = (error: unknown): WriteResult => ({ outcome: 'failed', message: reasonOf(error) })

@@ -1,0 +1,98 @@
+import type { Node, Pod } from '../../policies/types.ts'
+import type { Clock, Random } from '../clock.ts'
+import type { State } from '../state.ts'
+import type { ApiServer } from './api-server.ts'
+import { Complaints } from './complaints.ts'
+import type { Log } from './log.ts'
+import type { KubernetesMetrics } from './metrics.ts'
+import type { ChangeType, ReflectorHandler } from './object-store.ts'
+import { type ControllerKind, type ControllerSize, type Projector } from './projections.ts'
+import { Reflector, type ReflectorOptions } from './reflector.ts'
+
+export type CacheParts = {
+  readonly api: ApiServer
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly metrics: KubernetesMetrics
+  readonly projector: Projector
+  readonly state: State
+}
+
+const controllers: readonly { readonly kind: ControllerKind; readonly resource: string; readonly path: string }[] = [
+  { kind: 'ReplicaSet', resource: 'replicasets', path: '/apis/apps/v1/replicasets' },
+  { kind: 'StatefulSet', resource: 'statefulsets', path: '/apis/apps/v1/statefulsets' },
+  { kind: 'ReplicationController', resource: 'replicationcontrollers', path: '/api/v1/replicationcontrollers' },
+  { kind: 'Job', resource: 'jobs', path: '/apis/batch/v1/jobs' }
+]
+
+type AnyReflector = Pick<Reflector<unknown>, 'synced' | 'start' | 'stop' | 'whenSynced'>
+
+/** Keeps the state in step with the API server: everything that muster plans by. */
+export class Cache {
+  readonly #reflectors: ReadonlyMap<string, AnyReflector>
+
+  constructor(parts: CacheParts) {
+    const { state, projector } = parts
+    const complaints = new Complaints(parts.clock, parts.log)
+    const reflect = <T>(own: Pick<ReflectorOptions<T>, 'resource' | 'path' | 'project' | 'handler'>): [string, AnyReflector] => [
+      own.resource,
+      new Reflector({ ...parts, complaints, ...own })
+    ]
+    this.#reflectors = new Map([
+      reflect<Node>({ resource: 'nodes', path: '/api/v1/nodes', project: projector.node, handler: nodesInto(state) }),
+      reflect<Pod>({ resource: 'pods', path: '/api/v1/pods', project: projector.pod, handler: podsInto(state) }),
+      ...controllers.map(({ kind, resource, path }) =>
+        reflect<ControllerSize>({ resource, path, project: projector.controller(kind), handler: sizesInto(state) })
+      )
+    ])
+  }
+
+  /** Starts listing; resolves once everything is listed. Nothing but `stop` ends it. */
+  async start(): Promise<void> {
+    for (const reflector of this.#reflectors.values()) reflector.start()
+    await Promise.all([...this.#reflectors.values()].map(reflector => reflector.whenSynced()))
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#reflectors.values()].map(reflector => reflector.stop()))
+  }
+
+  /** One condition of readiness per resource. */
+  checks(): { readonly name: string; readonly problem: () => string | undefined }[] {
+    return [...this.#reflectors].map(([name, reflector]) => ({
+      name,
+      problem: () => (reflector.synced ? undefined : 'not listed yet')
+    }))
+  }
+}
+
+function nodesInto(state: State): ReflectorHandler<Node> {
+  return {
+    replace: nodes => state.replaceNodes(nodes),
+    apply: (type, node) => (type === 'DELETED' ? state.removeNode(node.name) : state.setNode(node))
+  }
+}
+
+function podsInto(state: State): ReflectorHandler<Pod> {
+  return {
+    replace: pods => state.replacePods(pods),
+    apply: (type, pod) => (type === 'DELETED' ? state.removePod(pod.uid) : state.setPod(pod))
+  }
+}
+
+function sizesInto(state: State): ReflectorHandler<ControllerSize> {
+  let listed: readonly string[] = []
+  return {
+    replace(sizes) {
+      const now = new Set(sizes.map(size => size.uid))
+      for (const uid of listed) if (!now.has(uid)) state.removeController(uid)
+      listed = [...now]
+      for (const size of sizes) state.setController(size)
+    },
+    apply(type: ChangeType, size) {
+      if (type === 'DELETED') state.removeController(size.uid)
+      else state.setController(size)
+    }
+  }
+}

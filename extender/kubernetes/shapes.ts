@@ -1,0 +1,91 @@
+import { LRUCache } from 'lru-cache'
+import { requestsOf } from '../../policies/requests.ts'
+import type { HostPort, NodeSelectorTerm, Requirement, Shape, Toleration } from '../../policies/types.ts'
+import { integer, type Json, object, objects, text, texts } from './json.ts'
+
+/** Shapes in use at a time; a cluster has as many as it has kinds of pods. One that fell out is made again, equal but not the same. */
+const remembered = 10_000
+
+type Fields = Omit<Shape, 'key'>
+
+/** Gives pods with equal constraints the same Shape object. */
+export class ShapeTable {
+  readonly #shapes = new LRUCache<string, Shape>({ max: remembered })
+
+  /** The shape of a pod, from its API object. */
+  of(pod: Json): Shape {
+    const fields = fieldsOf(pod)
+    const key = keyOf(fields)
+    const known = this.#shapes.get(key)
+    if (known) return known
+    const shape = { key, ...fields }
+    this.#shapes.set(key, shape)
+    return shape
+  }
+}
+
+function fieldsOf(pod: Json): Fields {
+  const spec = object(pod.spec)
+  const selector = Object.entries(object(spec.nodeSelector)).filter((entry): entry is [string, string] => {
+    return typeof entry[1] === 'string'
+  })
+  return {
+    requests: requestsOf(pod),
+    nodeSelector: new Map(selector.toSorted(byKey)),
+    affinity: affinityOf(spec),
+    tolerations: sorted(objects(spec.tolerations).map(tolerationOf)),
+    hostPorts: sorted(hostPortsOf(spec))
+  }
+}
+
+function keyOf({ requests, nodeSelector, affinity, tolerations, hostPorts }: Fields): string {
+  return JSON.stringify([[...requests].toSorted(byKey), [...nodeSelector], affinity ?? null, tolerations, hostPorts])
+}
+
+function byKey(a: readonly [string, unknown], b: readonly [string, unknown]): number {
+  return a[0] < b[0] ? -1 : 1
+}
+
+/** Order means nothing to the scheduler, so it must mean nothing to the key. */
+function sorted<T extends object>(items: readonly T[]): readonly T[] {
+  if (items.length < 2) return items
+  return items
+    .map(item => ({ item, key: JSON.stringify(item) }))
+    .toSorted((a, b) => (a.key < b.key ? -1 : 1))
+    .map(entry => entry.item)
+}
+
+function tolerationOf(json: Json): Toleration {
+  return {
+    key: text(json.key) ?? '',
+    operator: text(json.operator) ?? 'Equal',
+    value: text(json.value) ?? '',
+    effect: text(json.effect) ?? ''
+  }
+}
+
+/** An empty list of terms matches no node, which is not the same as no affinity. */
+function affinityOf(spec: Json): readonly NodeSelectorTerm[] | undefined {
+  const node = object(object(spec.affinity).nodeAffinity)
+  const required = node.requiredDuringSchedulingIgnoredDuringExecution
+  if (required === undefined || required === null) return undefined
+  return objects(object(required).nodeSelectorTerms).map(term => ({
+    matchExpressions: objects(term.matchExpressions).map(requirementOf),
+    matchFields: objects(term.matchFields).map(requirementOf)
+  }))
+}
+
+function requirementOf(json: Json): Requirement {
+  return { key: text(json.key) ?? '', operator: text(json.operator) ?? '', values: texts(json.values) }
+}
+
+/** Of containers and sidecars; other init containers have left before the ports matter (upstream's NodePorts plugin). */
+function hostPortsOf(spec: Json): HostPort[] {
+  const sidecars = objects(spec.initContainers).filter(container => container.restartPolicy === 'Always')
+  const ports = [...sidecars, ...objects(spec.containers)].flatMap(container => objects(container.ports))
+  return ports.flatMap(json => {
+    const port = integer(json.hostPort) ?? 0
+    if (port <= 0) return []
+    return [{ hostIP: text(json.hostIP) ?? '', protocol: text(json.protocol) ?? 'TCP', port }]
+  })
+}

@@ -1,0 +1,50 @@
+import type { Pod } from '../../policies/types.ts'
+import type { Placement, VerbParts } from './ports.ts'
+import { filterError, filterResult, readArgs, type NodeNames } from './wire.ts'
+
+/**
+ * Constant texts: kube-scheduler writes them into the pod's condition, and a text that changed would be a pod update
+ * that wakes the pod at once, again and again.
+ */
+export const reasons = {
+  waiting: 'muster: the gang does not start yet (`muster explain POD` says why)',
+  held: 'muster: the room is held for a gang'
+} as const
+
+export type FilterAnswer = { readonly outcome: 'ok' | 'unschedulable' | 'not_ready'; readonly json: string }
+
+/** POST /filter: which of the offered nodes may take the pod. Looks up, never plans, commits nothing. */
+export function filter(body: Buffer, parts: VerbParts): FilterAnswer {
+  const { pod: json, names } = readArgs(body)
+  if (!parts.ready()) return { outcome: 'not_ready', json: filterError('muster has not seen the whole cluster yet') }
+  const pod = parts.project(json)
+  return answer(parts, pod, names, parts.gangs.placement(pod))
+}
+
+function answer(parts: VerbParts, pod: Pod, names: NodeNames, placement: Placement): FilterAnswer {
+  if (placement.kind === 'waiting') return refused(parts, names)
+  if (placement.kind === 'ordinary') return ordinary(names, placement.bars)
+  const { node } = placement
+  if (names.has(node)) return { outcome: 'ok', json: filterResult(JSON.stringify([node]), undefined) }
+  // Nominated for it and not offered it: kube-scheduler has tried that node first and does not take it.
+  if (pod.nominatedNodeName === node) parts.gangs.refusedInTree(pod, node, names.list())
+  return refused(parts, names)
+}
+
+function ordinary(names: NodeNames, bars: ((node: string) => boolean) | undefined): FilterAnswer {
+  // Nothing is held: the request's own bytes go back.
+  if (!bars) return { outcome: 'ok', json: filterResult(names.json, undefined) }
+  const barred = names.list().filter(bars)
+  if (barred.length === 0) return { outcome: 'ok', json: filterResult(names.json, undefined) }
+  const out = new Set(barred)
+  const left = names.list().filter(name => !out.has(name))
+  const why = Object.fromEntries(barred.map(name => [name, reasons.held]))
+  return { outcome: left.length > 0 ? 'ok' : 'unschedulable', json: filterResult(JSON.stringify(left), why) }
+}
+
+/** No node at all, and nothing that eviction could change. */
+function refused(parts: VerbParts, names: NodeNames): FilterAnswer {
+  const named = parts.absentIsUnresolvable() ? names.list().slice(0, 1) : names.list()
+  const why = Object.fromEntries(named.map(name => [name, reasons.waiting]))
+  return { outcome: 'unschedulable', json: filterResult('[]', why) }
+}

@@ -1,0 +1,45 @@
+/** The scheduling gate that keeps a member out of kube-scheduler's queue until its gang is planned. */
+export const gangGate = 'muster.dev/gang'
+
+/** Plain annotations without a domain, read beside our own. */
+export const plain = {
+  /** The gang's name in its namespace; its size is not declared. */
+  podGroup: 'pod-group',
+  /** Integer; order inside one PriorityClass. */
+  priority: 'priority'
+} as const
+
+/** Annotations that we write into Bindings: the durable record of a commit. */
+export const commit = {
+  /** Plan id and epoch. */
+  plan: 'muster.dev/plan',
+  /** The whole plan, member to node; in the first Binding of a gang. */
+  planMembers: 'muster.dev/plan-members'
+} as const
+
+/** Every annotation of our own that users set on pods; unset means the default. */
+export const annotations = {
+  gang: 'muster.dev/gang',
+  minMember: 'muster.dev/min-member',
+  role: 'muster.dev/role',
+  roles: 'muster.dev/roles',
+  minResources: 'muster.dev/min-resources',
+  priority: 'muster.dev/priority',
+  queue: 'muster.dev/queue',
+  timeLimit: 'muster.dev/time-limit',
+  exclusive: 'muster.dev/exclusive',
+  topologyRequired: 'muster.dev/topology-required',
+  topologyPreferred: 'muster.dev/topology-preferred',
+  topologyRelaxAfter: 'muster.dev/topology-relax-after',
+  segmentSize: 'muster.dev/segment-size',
+  gangTimeout: 'muster.dev/gang-timeout',
+  onTimeout: 'muster.dev/on-timeout',
+  onPartial: 'muster.dev/on-partial',
+  preemptionPolicy: 'muster.dev/preemption-policy',
+  preemptionDelay: 'muster.dev/preemption-delay',
+  minRuntime: 'muster.dev/min-runtime',
+  lastCheckpoint: 'muster.dev/last-checkpoint',
+  movable: 'muster.dev/movable',
+  autoscaler: 'muster.dev/autoscaler',
+  pin: 'muster.dev/pin'
+} as const

@@ -1,0 +1,41 @@
+import { compare } from './text.ts'
+
+/** A gang that waits for a plan, as the order sees it. */
+export type Waiting = {
+  /** Unique. */
+  readonly key: string
+  readonly namespace: string
+  readonly name: string
+  /** `spec.priority`, the minimum of the members. */
+  readonly priority: number
+  /** From the annotation; 0 where there is none. */
+  readonly annotationPriority: number
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number
+}
+
+/**
+ * The order in which gangs are planned: by priority, higher first; then by age, older first; then by namespace, name
+ * and key. Among equals of one namespace the annotation decides: they take the places that their ages won for the
+ * namespace in the order of their annotations, higher first. So a namespace's annotations never move another's gangs.
+ */
+export function order<T extends Waiting>(entries: readonly T[]): readonly T[] {
+  const byAge = entries.toSorted(older)
+  const queues = new Map<string, IterableIterator<T>>()
+  for (const [tier, equals] of Map.groupBy(byAge, tierOf)) queues.set(tier, equals.sort(preferred).values())
+  return byAge.map(entry => queues.get(tierOf(entry))?.next().value ?? entry)
+}
+
+/** Who may be permuted among each other. No namespace contains a slash. */
+const tierOf = ({ namespace, priority }: Waiting) => `${priority}/${namespace}`
+
+/** 1. Higher priority. 2. Older. 3. Namespace. 4. Name. 5. Key. */
+const older = (a: Waiting, b: Waiting): number =>
+  b.priority - a.priority ||
+  a.createdAt - b.createdAt ||
+  compare(a.namespace, b.namespace) ||
+  compare(a.name, b.name) ||
+  compare(a.key, b.key)
+
+/** 1. Higher annotation. 2. As they stood. */
+const preferred = (a: Waiting, b: Waiting): number => b.annotationPriority - a.annotationPriority || older(a, b)

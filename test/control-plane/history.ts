@@ -1,0 +1,127 @@
+import { gangOf, isBound, isGated, type Pod } from './objects.ts'
+import type { Change } from './watch.ts'
+
+/** What one watch event said about one pod. */
+export interface Entry {
+  readonly at: number
+  readonly type: Change<Pod>['type']
+  readonly uid: string
+  readonly pod: string
+  readonly gang: string | undefined
+  /** What the gang's annotation says; 0 where it says nothing. */
+  readonly minMember: number
+  readonly node: string
+  readonly nominated: string
+  readonly gated: boolean
+  readonly bound: boolean
+  readonly leaving: boolean
+}
+
+/** Everything that a watch on the pods has shown, and the questions that scenarios ask of it. */
+export class History {
+  readonly #entries: Entry[] = []
+
+  record(change: Change<Pod>): void {
+    const { metadata, spec, status } = change.object
+    this.#entries.push({
+      at: change.at,
+      type: change.type,
+      uid: metadata.uid,
+      pod: `${metadata.namespace}/${metadata.name}`,
+      gang: gangKey(change.object),
+      minMember: Number(metadata.annotations?.['muster.dev/min-member'] ?? 0),
+      node: spec.nodeName ?? '',
+      nominated: status.nominatedNodeName ?? '',
+      gated: isGated(change.object),
+      bound: change.type !== 'DELETED' && isBound(change.object),
+      leaving: metadata.deletionTimestamp !== undefined || change.type === 'DELETED'
+    })
+  }
+
+  get entries(): readonly Entry[] {
+    return this.#entries
+  }
+
+  /** Pods whose node changed after they had one; Kubernetes forbids it, so this is always empty or a broken record. */
+  boundTwice(): readonly string[] {
+    const nodes = new Map<string, string>()
+    const twice = new Set<string>()
+    for (const { uid, pod, node } of this.#entries) {
+      if (node === '') continue
+      if ((nodes.get(uid) ?? node) !== node) twice.add(pod)
+      nodes.set(uid, node)
+    }
+    return [...twice]
+  }
+
+  /** Pods of a gang (`namespace/name`) that were ever seen with a node. */
+  everBound(gang: string): readonly string[] {
+    return [...new Set(this.#entries.filter(entry => entry.gang === gang && entry.node !== '').map(entry => entry.pod))]
+  }
+
+  /** How often a waiting pod's nomination went away or was replaced although the pod was neither bound nor deleted. */
+  erasedNominations(matches: (entry: Entry) => boolean = () => true): number {
+    const nominated = new Map<string, string>()
+    let erased = 0
+    for (const entry of this.#entries.filter(matches)) {
+      const before = nominated.get(entry.uid) ?? ''
+      if (before !== '' && entry.nominated !== before && !entry.bound && !entry.leaving) erased++
+      nominated.set(entry.uid, entry.nominated)
+    }
+    return erased
+  }
+
+  /**
+   * The longest time in milliseconds that each gang was bound in part: at least one member, fewer than `minMember`.
+   *
+   * A gang that has reached its quorum is no longer watched: what happens to it then, as a test's deletions, is no
+   * scheduling decision.
+   */
+  longestPartial(now = performance.now()): ReadonlyMap<string, number> {
+    const gangs = new Map<string, Partial>()
+    for (const entry of this.#entries) {
+      if (entry.gang === undefined) continue
+      const gang = gangs.get(entry.gang) ?? new Partial(entry.minMember)
+      gangs.set(entry.gang, gang)
+      gang.see(entry)
+    }
+    return new Map([...gangs].map(([key, gang]) => [key, gang.longest(now)]))
+  }
+}
+
+/** The name under which the history knows a pod's gang. */
+export function gangKey(pod: Pod): string | undefined {
+  const gang = gangOf(pod)
+  return gang === undefined ? undefined : `${pod.metadata.namespace}/${gang}`
+}
+
+class Partial {
+  readonly #minMember: number
+  readonly #bound = new Set<string>()
+  #since: number | undefined
+  #longest = 0
+  #whole = false
+
+  constructor(minMember: number) {
+    this.#minMember = minMember
+  }
+
+  see(entry: Entry): void {
+    if (this.#whole) return
+    if (entry.bound) this.#bound.add(entry.uid)
+    else this.#bound.delete(entry.uid)
+    this.#whole = this.#bound.size >= this.#minMember
+    const partial = this.#bound.size > 0 && !this.#whole
+    if (partial) this.#since ??= entry.at
+    else this.#end(entry.at)
+  }
+
+  longest(now: number): number {
+    return Math.max(this.#longest, this.#since === undefined ? 0 : now - this.#since)
+  }
+
+  #end(at: number): void {
+    if (this.#since !== undefined) this.#longest = Math.max(this.#longest, at - this.#since)
+    this.#since = undefined
+  }
+}

@@ -1,0 +1,82 @@
+import type { IFlattenedRuleSet, ICruiseOptions } from 'dependency-cruiser'
+
+/** What every folder of extender/ may import besides itself. */
+const shared = '^extender/(state|config|errors|clock)\\.ts$'
+const outside = '^(policies/|node_modules/)'
+
+/** The import rule of the house; architecture.test.ts holds the tree to it. */
+export const rules: IFlattenedRuleSet = {
+  forbidden: [
+    {
+      name: 'policies-import-policies',
+      comment: 'The core is pure: it imports nothing but itself.',
+      severity: 'error',
+      from: { path: '^policies/' },
+      to: { pathNot: '^policies/' }
+    },
+    {
+      name: 'folders-import-no-other-folder',
+      comment: 'A folder of extender/ declares the ports it needs; main.ts plugs the parts together.',
+      severity: 'error',
+      from: { path: '^extender/([^/]+)/', pathNot: '^extender/cli/' },
+      to: { pathNot: ['^extender/$1/', shared, outside], dependencyTypesNot: ['core'], couldNotResolve: false }
+    },
+    {
+      name: 'cli-imports-main',
+      comment: 'A command may start the extender; else it is a folder like the others.',
+      severity: 'error',
+      from: { path: '^extender/cli/' },
+      to: {
+        pathNot: ['^extender/(cli/|main\\.ts$)', shared, outside],
+        dependencyTypesNot: ['core'],
+        couldNotResolve: false
+      }
+    },
+    {
+      name: 'shared-files-import-no-folder',
+      comment: 'What every folder may import must not import a folder.',
+      severity: 'error',
+      from: { path: shared },
+      to: { pathNot: [shared, outside], dependencyTypesNot: ['core'], couldNotResolve: false }
+    },
+    {
+      name: 'app-imports-what-answers-http',
+      comment: 'app.ts is the list of routes and plugins.',
+      severity: 'error',
+      from: { path: '^extender/app\\.ts$' },
+      to: {
+        pathNot: ['^extender/(verbs|api|telemetry)/', shared, outside],
+        dependencyTypesNot: ['core'],
+        couldNotResolve: false
+      }
+    },
+    {
+      name: 'top-files-are-known',
+      comment: 'A file at the top of extender/ has a rule above; give a new one its own.',
+      severity: 'error',
+      from: { path: '^extender/[^/]+$', pathNot: [shared, '^extender/(app|main)\\.ts$'] },
+      to: {}
+    },
+    {
+      name: 'nobody-imports-test',
+      severity: 'error',
+      from: { pathNot: '^test/' },
+      to: { path: '^test/' }
+    },
+    {
+      name: 'everything-resolves',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true }
+    },
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } }
+  ]
+}
+
+/** TypeScript 7 has no JS API: with any parser but swc, no module is seen and no rule is broken. */
+export const options: ICruiseOptions = {
+  parser: 'swc',
+  tsPreCompilationDeps: true,
+  doNotFollow: { path: 'node_modules' },
+  enhancedResolveOptions: { extensions: ['.ts', '.mjs', '.js', '.json'] }
+}
