@@ -1,4 +1,5 @@
 import { type FilterPlugin, runFilters } from './framework.ts'
+import { nodeResources } from './node-resources.ts'
 import { joined, type NodeInfo, type Snapshot } from './snapshot.ts'
 import { compare } from './text.ts'
 import type { Pod, Shape } from './types.ts'
@@ -18,6 +19,8 @@ export function kindsOf(pods: readonly Pod[]): readonly Kind[] {
   return [...byKey.values()].flatMap(same => (same[0] ? [{ shape: same[0].shape, pods: same }] : []))
 }
 
+type Shared = { readonly family: Map<string, State>; readonly takes: (boolean | undefined)[] }
+
 /**
  * A node with some members placed on it. States make a graph that is built as far as it is walked; nodes that answer
  * alike share their states, so that each question is put to the filters once. Placing the same members in another
@@ -29,28 +32,35 @@ export class State {
   readonly placed: readonly number[]
   readonly #board: Board
   readonly #family: Map<string, State>
-  readonly #next: (State | null | undefined)[] = []
+  readonly #next: (State | undefined)[] = []
+  readonly #takes: (boolean | undefined)[]
   readonly #fullness: (number | undefined)[] = []
 
-  constructor(board: Board, info: NodeInfo, placed: readonly number[], family: Map<string, State>) {
+  /** `takes`: answers that are known already, by kind. */
+  constructor(board: Board, info: NodeInfo, placed: readonly number[], shared: Shared) {
     this.#board = board
     this.info = info
     this.placed = placed
-    this.#family = family
+    this.#family = shared.family
+    this.#takes = shared.takes
   }
 
-  /** The node once one more member of that kind is there; null where it does not fit. */
-  with(kind: number): State | null {
-    const known = this.#next[kind]
+  /** Whether one more member of that kind fits. */
+  takes(kind: number): boolean {
+    const known = this.#takes[kind]
     if (known !== undefined) return known
-    const next = this.#board.admits(kind, this.info) ? this.#placing(kind) : null
+    const takes = this.#board.admits(kind, this.info)
+    this.#takes[kind] = takes
+    return takes
+  }
+
+  /** The node once one more member of that kind is there; undefined where it does not fit. */
+  with(kind: number): State | undefined {
+    const known = this.#next[kind]
+    if (known || !this.takes(kind)) return known
+    const next = this.#placing(kind)
     this.#next[kind] = next
     return next
-  }
-
-  /** Says that no member of that kind may come, now or later; what stands here hands it on to what follows. */
-  refuse(kind: number): void {
-    this.#next[kind] = null
   }
 
   #placing(kind: number): State {
@@ -58,8 +68,10 @@ export class State {
     const key = placed.join()
     const known = this.#family.get(key)
     if (known) return known
-    const state = new State(this.#board, joined(this.info, this.#board.pod(kind)), placed, this.#family)
-    for (const [other, next] of this.#next.entries()) if (next === null) state.refuse(other)
+    // What does not fit now does not fit later.
+    const takes = this.#takes.map(answer => (answer === false ? false : undefined))
+    const info = joined(this.info, this.#board.pod(kind))
+    const state = new State(this.#board, info, placed, { family: this.#family, takes })
     this.#family.set(key, state)
     return state
   }
@@ -79,8 +91,8 @@ function fullnessOf({ requests }: Shape, { node, used }: NodeInfo): number {
   let sum = 0
   let count = 0
   for (const [name, amount] of requests) {
-    if (name === 'pods' && requests.size > 1) continue
-    sum += ((used.get(name) ?? 0) + amount) / (node.allocatable.get(name) ?? 1)
+    if (amount <= 0 || (name === 'pods' && requests.size > 1)) continue
+    sum += ((used.get(name) ?? 0) + amount) / (node.allocatable.get(name) || 1)
     count++
   }
   return count === 0 ? 0 : sum / count
@@ -96,11 +108,13 @@ export class Board {
   readonly rooms: readonly Room[]
   readonly #question: Question
   readonly #filters: readonly FilterPlugin[]
+  readonly #countsResources: boolean
 
   constructor(snapshot: Snapshot, kinds: readonly Kind[], question: Question) {
     this.kinds = kinds
     this.#question = question
     this.#filters = question.filters
+    this.#countsResources = question.filters.includes(nodeResources)
     this.rooms = this.#roomsOf(snapshot)
   }
 
@@ -115,10 +129,24 @@ export class Board {
     return runFilters(this.#filters, this.pod(kind).shape, info) === undefined
   }
 
+  /** What is free of a resource; without end where no filter counts resources. */
+  free(name: string, { node, used }: NodeInfo): number {
+    return this.#countsResources ? (node.allocatable.get(name) ?? 0) - (used.get(name) ?? 0) : Number.POSITIVE_INFINITY
+  }
+
+  /** How often what a member of that kind asks for is free: it fits no more often, maybe less. */
+  times(kind: number, info: NodeInfo): number {
+    let times = Number.POSITIVE_INFINITY
+    for (const [name, amount] of this.pod(kind).shape.requests) {
+      if (amount > 0) times = Math.min(times, Math.floor(this.free(name, info) / amount))
+    }
+    return times
+  }
+
   /** By kind: how many members the rooms would take if no other kind came, as far as amounts tell. */
   slots(): readonly number[] {
-    return this.kinds.map((kind, index) =>
-      this.rooms.reduce((sum, { root }) => (root.with(index) ? sum + timesIn(kind.shape, root.info) : sum), 0)
+    return this.kinds.map((_, index) =>
+      this.rooms.reduce((sum, { root }) => (root.takes(index) ? sum + this.times(index, root.info) : sum), 0)
     )
   }
 
@@ -142,24 +170,9 @@ export class Board {
   }
 
   #root(info: NodeInfo, answers: readonly boolean[]): State {
-    const root = new State(
-      this,
-      info,
-      this.kinds.map(() => 0),
-      new Map()
-    )
-    for (const [kind, admitted] of answers.entries()) if (!admitted) root.refuse(kind)
-    return root
+    const placed = this.kinds.map(() => 0)
+    return new State(this, info, placed, { family: new Map(), takes: [...answers] })
   }
-}
-
-function timesIn({ requests }: Shape, { node, used }: NodeInfo): number {
-  let times = Number.MAX_SAFE_INTEGER
-  for (const [name, amount] of requests) {
-    const free = (node.allocatable.get(name) ?? 0) - (used.get(name) ?? 0)
-    times = Math.min(times, Math.floor(free / amount))
-  }
-  return times
 }
 
 /** Whatever can tell two nodes apart for these kinds: first answers, and the amounts they ask for. */

@@ -43,3 +43,12 @@ export const annotations = {
   autoscaler: 'muster.dev/autoscaler',
   pin: 'muster.dev/pin'
 } as const
+
+/**
+ * What kube-scheduler is told about refused nodes. Constant: it writes them into the pod's condition, and a text that
+ * changed would be a pod update that wakes the pod at once, again and again.
+ */
+export const refusals = {
+  waiting: 'muster: the gang does not start yet (`muster explain POD` says why)',
+  held: 'muster: the room is held for a gang'
+} as const

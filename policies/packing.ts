@@ -5,6 +5,9 @@ export type Pick = { readonly room: number; readonly kind: number }
 
 type Entry = { readonly fullness: number; readonly room: number; readonly state: State }
 
+/** Kinds for which the rooms are kept sorted; members mostly come kind by kind. */
+const heapsKept = 16
+
 /**
  * Best fit: each member goes to the fullest room that still takes it, ties to the first room of the board.
  * The states of all rooms are kept, so that one packing can go on where another ended.
@@ -12,6 +15,7 @@ type Entry = { readonly fullness: number; readonly room: number; readonly state:
 export class Packing {
   readonly #states: State[]
   readonly #heaps: (Entry[] | undefined)[] = []
+  readonly #kept: number[] = []
   readonly picks: Pick[] = []
 
   constructor(board: Board, picks: readonly Pick[] = []) {
@@ -29,7 +33,7 @@ export class Packing {
     const heap = this.#heapOf(kind)
     for (let top = heap[0]; top; top = heap[0]) {
       const isCurrent = this.#states[top.room] === top.state
-      if (isCurrent && top.state.with(kind)) return top.room
+      if (isCurrent && top.state.takes(kind)) return top.room
       pop(heap)
     }
     return undefined
@@ -41,7 +45,7 @@ export class Packing {
     this.#states[room] = next
     this.picks.push({ room, kind })
     for (const [other, heap] of this.#heaps.entries()) {
-      if (heap) push(heap, { fullness: next.fullness(other), room, state: next })
+      if (heap && next.takes(other)) push(heap, { fullness: next.fullness(other), room, state: next })
     }
     return true
   }
@@ -50,10 +54,11 @@ export class Packing {
   #heapOf(kind: number): Entry[] {
     const known = this.#heaps[kind]
     if (known) return known
-    const heap = this.#states
-      .map((state, room) => ({ fullness: state.fullness(kind), room, state }))
-      .filter(entry => entry.state.with(kind) !== null)
-      .sort((a, b) => (isBefore(a, b) ? -1 : 1))
+    const heap: Entry[] = []
+    for (const [room, state] of this.#states.entries()) {
+      if (state.takes(kind)) push(heap, { fullness: state.fullness(kind), room, state })
+    }
+    if (this.#kept.push(kind) > heapsKept) delete this.#heaps[this.#kept.shift() ?? 0]
     this.#heaps[kind] = heap
     return heap
   }
@@ -62,7 +67,7 @@ export class Packing {
 /** Fuller first, then by room. */
 const isBefore = (a: Entry, b: Entry) => a.fullness > b.fullness || (a.fullness === b.fullness && a.room < b.room)
 
-/** A binary heap in an array; a sorted array is one. */
+/** A binary heap in an array. */
 function push(heap: Entry[], entry: Entry): void {
   let at = heap.length
   while (at > 0) {

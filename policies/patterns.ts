@@ -60,7 +60,7 @@ class Walk {
   }
 
   #end(state: State): void {
-    const isFull = this.#rest.every((left, kind) => (state.placed[kind] ?? 0) >= left || state.with(kind) === null)
+    const isFull = this.#rest.every((left, kind) => (state.placed[kind] ?? 0) >= left || !state.takes(kind))
     if (!isFull) return
     const value = state.placed.reduce((sum, count, kind) => sum + count * (this.#value[kind] ?? 0), 0)
     this.ways.push({ counts: state.placed, value })

@@ -4,7 +4,12 @@ import type { Pick } from './packing.ts'
 import { patterns, type Pattern } from './patterns.ts'
 
 /** How many members of each kind to place, and how many of all those may stay without a place. */
-export type Question = { readonly demand: readonly number[]; readonly spare: number; readonly budget: number }
+export type Question = {
+  readonly demand: readonly number[]
+  readonly spare: number
+  readonly budget: number
+  readonly keenness: number
+}
 
 export type Result =
   | { readonly outcome: 'found'; readonly picks: readonly Pick[] }
@@ -33,7 +38,6 @@ class Search {
   readonly #bounds: Bounds
   readonly #question: Question
   readonly #tried = new Set<string>()
-  readonly #value: readonly number[]
   #steps = 0
   #isCut = false
 
@@ -45,7 +49,6 @@ class Search {
       this.#rooms.map(room => bounds.most(room.root)),
       bounds.measures.length
     )
-    this.#value = this.#values()
   }
 
   run(): Result {
@@ -71,7 +74,7 @@ class Search {
     const key = `${done} ${rest.join()}`
     if (this.#tried.has(key)) return undefined
     this.#tried.add(key)
-    const { ways, steps, isCut } = patterns(room.root, rest, this.#value)
+    const { ways, steps, isCut } = patterns(room.root, rest, this.#values(done, rest))
     this.#steps += steps
     this.#isCut ||= isCut
     return { rest, ways, next: 0 }
@@ -83,16 +86,15 @@ class Search {
     return this.#bounds.measures.every((measure, index) => leastLeft(measure, rest, spare) <= (supply[index] ?? 0))
   }
 
-  /** What a member is worth to a room: its share of what there is of each resource, the scarce ones counting most. */
-  #values(): readonly number[] {
-    const { demand } = this.#question
-    const supply = this.#supply[0] ?? []
-    return demand.map((_, kind) =>
-      this.#bounds.measures.slice(0, -demand.length).reduce((sum, measure, index) => {
-        const asked = leastLeft(measure, demand, 0)
-        const there = supply[index] || 1
-        return sum + ((measure[kind] ?? 0) / there) * (asked / there) ** 4
-      }, 0)
+  /** What a member is worth to the next room: its share of what there is by each measure, scarce ones counting most. */
+  #values(done: number, rest: readonly number[]): readonly number[] {
+    const supply = this.#supply[done] ?? []
+    const prices = this.#bounds.measures.map((measure, index) => {
+      const there = supply[index] || 1
+      return (leastLeft(measure, rest, 0) / there) ** this.#question.keenness / there
+    })
+    return rest.map((_, kind) =>
+      this.#bounds.measures.reduce((sum, measure, index) => sum + (measure[kind] ?? 0) * (prices[index] ?? 0), 0)
     )
   }
 

@@ -32,10 +32,6 @@ export class Barrier {
     return new Set(this.#gangs.get(gang)?.keys())
   }
 
-  has(gang: string, uid: string): boolean {
-    return this.#gangs.get(gang)?.has(uid) ?? false
-  }
-
   /** Resolves once the gang is opened or failed, at the deadline, or when the client goes. A second call joins the first. */
   arrive(arrival: Arrival): Promise<Verdict> {
     const waiters = this.#gangs.get(arrival.gang) ?? new Map<string, Waiter>()

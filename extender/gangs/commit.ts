@@ -52,6 +52,11 @@ export class Commit {
     this.#parts = parts
   }
 
+  /** Whether kube-scheduler has sent the pod to be bound and waits for the answer. */
+  has(uid: string): boolean {
+    return this.#running.has(uid)
+  }
+
   /** Binds a planned member; the answer is the error text for kube-scheduler, empty when the pod is on its node. */
   bind(pod: Pod, call: BindCall): Promise<string> {
     const running = this.#running.get(call.uid)

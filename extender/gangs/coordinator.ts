@@ -1,4 +1,5 @@
 import { order } from '../../policies/order.ts'
+import { refusals } from '../../policies/names.ts'
 import type { Pod } from '../../policies/types.ts'
 import type { Clock } from '../clock.ts'
 import type { PodChange, State, StateListener } from '../state.ts'
@@ -65,12 +66,12 @@ export class Coordinator implements StateListener {
 
   podChanged(change: PodChange): void {
     const { before, after } = change
-    const { roster, reconciler, refusals } = this.#parts
+    const { roster, reconciler } = this.#parts
     for (const key of roster.podChanged(change)) this.revisit(key)
     if (after) reconciler.observe(after)
     if (before && (!after || after.nodeName !== undefined)) {
       reconciler.forget(before.uid)
-      refusals.clear(before.uid)
+      this.#parts.refusals.clear(before.uid)
     }
     if (this.#freesRoom(change)) this.#roomGrew()
     if (!this.#started || !after) return
@@ -197,13 +198,14 @@ export class Coordinator implements StateListener {
     for (const key of attempt.displaced) keeper.withdraw(key, `gang ${gang.namespace}/${gang.name} of higher rank takes its room`)
   }
 
-  /** A refusal that shows on the pod: its condition changed while its nomination stood. */
+  /** A refusal that shows on the pod: its condition changed while its nomination stood, and not by our own words. */
   #learn(before: Pod | undefined, after: Pod): void {
     const node = this.#parts.ledger.of(after.uid)?.claim.node
     if (node === undefined || after.gates.length > 0 || after.scheduled?.reason !== 'Unschedulable') return
     if (before?.nominatedNodeName !== node) return
-    const same = before.scheduled?.reason === 'Unschedulable' && before.scheduled.message === after.scheduled.message
-    if (!same) this.#parts.keeper.refused(after, node)
+    const { message } = after.scheduled
+    const same = before.scheduled?.reason === 'Unschedulable' && before.scheduled.message === message
+    if (!same && !message.includes(refusals.waiting)) this.#parts.keeper.refused(after, node)
   }
 
   /** A pod stands on a node now: its own hold has done its work, and others' plans may have lost their room. */
@@ -217,11 +219,12 @@ export class Coordinator implements StateListener {
 
   #freesRoom({ before, after }: PodChange): boolean {
     if (!before) return false
-    const { state, roster } = this.#parts
+    const { state } = this.#parts
     if (!after || after.phase === 'Succeeded' || after.phase === 'Failed') return true
     const resized = before.nodeName !== undefined && before.shape !== after.shape
     const unbound = before === after && state.nodeOf(after) === undefined
-    const denominated = before.nominatedNodeName !== after.nominatedNodeName && roster.keyOf(after) === undefined
+    const nominee = before.nominatedNodeName !== undefined && after.nodeName === undefined
+    const denominated = nominee && before.nominatedNodeName !== after.nominatedNodeName
     return resized || unbound || denominated
   }
 

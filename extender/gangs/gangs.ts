@@ -80,12 +80,12 @@ export class Gangs {
       ...{ state, ledger, refusals, clock, metrics, profile },
       epoch: parts.epoch,
       holdTtlMs: parts.holdTtlMs,
-      ours: pod => roster.keyOf(pod) !== undefined
+      groupOf: pod => roster.keyOf(pod)
     })
     const reconciler = new Reconciler({
       ...{ nominator: parts.nominator, clock, log, revisit, concurrency: parts.concurrency },
       plannedNode: uid => ledger.of(uid)?.claim.node,
-      arrived: (gang, uid) => barrier.has(gang, uid)
+      arrived: uid => this.#commit.has(uid)
     })
     this.#commit = new Commit({
       ...{ state, ledger, barrier, binder: parts.binder, clock, log, onViolation },

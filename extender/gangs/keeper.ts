@@ -129,11 +129,11 @@ export class Keeper {
   }
 
   #dropRefused(key: string): void {
-    const { ledger, refusals, state, barrier } = this.#parts
+    const { ledger, refusals, state, commit } = this.#parts
     for (const { pod, node } of ledger.hold(key)?.claims.values() ?? []) {
       if (!refusals.suspected(pod.uid, node)) continue
       // It came through after all.
-      if (barrier.has(key, pod.uid)) refusals.clear(pod.uid)
+      if (commit.has(pod.uid)) refusals.clear(pod.uid)
       else if (refusals.confirmBySilence(pod, node, state.snapshot())) {
         const hold = ledger.hold(key)
         if (hold) this.#drop(hold, pod.uid, `kube-scheduler refuses node ${node}`)

@@ -20,8 +20,8 @@ export type PlanningParts = {
   /** Which life of which leader made the plan; grows with every change of leader and every start. */
   readonly epoch: () => number
   readonly holdTtlMs: number
-  /** True for pods that muster plans: their nominations mirror the ledger. */
-  readonly ours: (pod: Pod) => boolean
+  /** The key of the pod's gang, if it has one. */
+  readonly groupOf: (pod: Pod) => string | undefined
 }
 
 export type Attempt =
@@ -121,12 +121,14 @@ export class Planning {
 
   /** The cluster with what is held for others, and what kube-scheduler itself keeps for its own nominees. */
   #others(gang: Gang, which: (hold: Hold) => boolean): Snapshot {
-    const { state, ledger, ours } = this.#parts
+    const { state, ledger, groupOf } = this.#parts
     const base = state.snapshot()
     const claims = ledger.claims(hold => hold.gang !== gang.key && which(hold))
     for (const pod of state.nominated()) {
       const node = pod.nominatedNodeName
-      if (node !== undefined && pod.priority >= gang.priority && !ours(pod)) claims.push({ node, pod })
+      if (node === undefined || pod.priority < gang.priority || groupOf(pod) === gang.key) continue
+      // In-tree a nomination keeps the room until it is cleared; those that mirror the ledger are counted already.
+      if (ledger.of(pod.uid)?.claim.node !== node) claims.push({ node, pod })
     }
     return base.with(claims)
   }

@@ -30,8 +30,8 @@ export type ReconcilerParts = {
   readonly concurrency: number
   /** The node where the pod's room is held; undefined while it is in no plan. */
   readonly plannedNode: (uid: string) => string | undefined
-  /** Waits at the barrier: kube-scheduler has the pod on its node already, so a nomination would only cost a write. */
-  readonly arrived: (gang: string, uid: string) => boolean
+  /** At the barrier, or being bound: kube-scheduler has the pod on its node already, so a nomination would only cost a write. */
+  readonly arrived: (uid: string) => boolean
   /** Look at the gang again: a write has ended, or a moment has come. */
   readonly revisit: (gang: string) => void
 }
@@ -77,7 +77,7 @@ export class Reconciler {
     if (pod.nominatedNodeName === node) return
     const track = this.#track(pod.uid)
     const { written } = track
-    if (track.writing || this.#parts.arrived(gang, pod.uid)) return
+    if (track.writing || this.#parts.arrived(pod.uid)) return
     const now = this.#parts.clock.now()
     const same = written?.node === node ? written : undefined
     if (same && !same.seen && now - same.at < confirmMs) return

@@ -5,8 +5,8 @@ import type { ApiServer } from './api-server.ts'
 import { Complaints } from './complaints.ts'
 import type { Log } from './log.ts'
 import type { KubernetesMetrics } from './metrics.ts'
-import type { ChangeType, ReflectorHandler } from './object-store.ts'
-import { type ControllerKind, type ControllerSize, type Projector } from './projections.ts'
+import type { ReflectorHandler } from './object-store.ts'
+import type { ControllerKind, ControllerSize, Projector } from './projections.ts'
 import { Reflector, type ReflectorOptions } from './reflector.ts'
 
 export type CacheParts = {
@@ -35,10 +35,9 @@ export class Cache {
   constructor(parts: CacheParts) {
     const { state, projector } = parts
     const complaints = new Complaints(parts.clock, parts.log)
-    const reflect = <T>(own: Pick<ReflectorOptions<T>, 'resource' | 'path' | 'project' | 'handler'>): [string, AnyReflector] => [
-      own.resource,
-      new Reflector({ ...parts, complaints, ...own })
-    ]
+    const reflect = <T>(
+      own: Pick<ReflectorOptions<T>, 'resource' | 'path' | 'project' | 'handler'>
+    ): [string, AnyReflector] => [own.resource, new Reflector({ ...parts, complaints, ...own })]
     this.#reflectors = new Map([
       reflect<Node>({ resource: 'nodes', path: '/api/v1/nodes', project: projector.node, handler: nodesInto(state) }),
       reflect<Pod>({ resource: 'pods', path: '/api/v1/pods', project: projector.pod, handler: podsInto(state) }),
@@ -81,18 +80,24 @@ function podsInto(state: State): ReflectorHandler<Pod> {
   }
 }
 
+/** Several kinds share the state's one table, so each takes out only its own. */
 function sizesInto(state: State): ReflectorHandler<ControllerSize> {
-  let listed: readonly string[] = []
+  let known = new Set<string>()
   return {
     replace(sizes) {
-      const now = new Set(sizes.map(size => size.uid))
-      for (const uid of listed) if (!now.has(uid)) state.removeController(uid)
-      listed = [...now]
+      const listed = new Set(sizes.map(size => size.uid))
+      for (const uid of known) if (!listed.has(uid)) state.removeController(uid)
       for (const size of sizes) state.setController(size)
+      known = listed
     },
-    apply(type: ChangeType, size) {
-      if (type === 'DELETED') state.removeController(size.uid)
-      else state.setController(size)
+    apply(type, size) {
+      if (type === 'DELETED') {
+        known.delete(size.uid)
+        state.removeController(size.uid)
+        return
+      }
+      known.add(size.uid)
+      state.setController(size)
     }
   }
 }

@@ -6,7 +6,10 @@ export type ChangeType = 'ADDED' | 'MODIFIED' | 'DELETED'
 
 /** Told synchronously, in the server's order. What it throws is logged and changes nothing. */
 export interface ReflectorHandler<T> {
-  /** The whole set, after the first list and after each later one: what is not in it is gone. */
+  /**
+   * The whole set, after the first list and after each later one: what is not in it is gone. What is in it unchanged is
+   * the same object as before.
+   */
   replace(items: readonly T[]): void
   /**
    * One change since. An object that was deleted and made again under its name comes as DELETED with the old item,
@@ -23,7 +26,7 @@ export type ObjectStoreOptions<T> = {
   readonly log: Log
 }
 
-type Entry<T> = { readonly uid: string; readonly item: T }
+type Entry<T> = { readonly uid: string; readonly version: string; readonly item: T }
 export type Entries<T> = Map<string, Entry<T>>
 
 /** So many bad objects are remembered, so that each is logged once. */
@@ -43,11 +46,11 @@ export class ObjectStore<T> {
     return this.#entries.size
   }
 
-  /** Projects one page of a list into `entries`. */
+  /** Projects one page of a list into `entries`; what has not changed since keeps its item, so that receivers see it at a glance. */
   collect(entries: Entries<T>, items: readonly unknown[]): void {
     for (const json of items) {
       const key = keyOf(object(json))
-      const entry = this.#projected(key, object(json))
+      const entry = this.#unchanged(key, object(json)) ?? this.#projected(key, object(json))
       if (entry) entries.set(key, entry)
     }
   }
@@ -80,10 +83,15 @@ export class ObjectStore<T> {
     this.#tell(handler => handler.apply('DELETED', entry.item))
   }
 
+  #unchanged(key: string, json: Json): Entry<T> | undefined {
+    const known = this.#entries.get(key)
+    return known && known.version === versionOf(json) && known.uid === uidOf(json) ? known : undefined
+  }
+
   #projected(key: string, json: Json): Entry<T> | undefined {
     try {
       const item = this.#options.project(json)
-      return item === undefined ? undefined : { uid: uidOf(json), item }
+      return item === undefined ? undefined : { uid: uidOf(json), version: versionOf(json), item }
     } catch (error) {
       this.#logBad(key, error)
       return undefined
@@ -110,6 +118,10 @@ export class ObjectStore<T> {
 function keyOf(json: Json): string {
   const metadata = object(json.metadata)
   return `${text(metadata.namespace) ?? ''}/${text(metadata.name) ?? ''}`
+}
+
+function versionOf(json: Json): string {
+  return text(object(json.metadata).resourceVersion) ?? ''
 }
 
 function uidOf(json: Json): string {

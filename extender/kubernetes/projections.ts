@@ -20,7 +20,7 @@ const phases = ['Pending', 'Running', 'Succeeded', 'Failed', 'Unknown'] as const
 const always = (): boolean => true
 
 /** Our own keys and the two plain ones; the rest is dropped at the door. */
-export function keepOwnKeys(key: string): boolean {
+function keepOwnKeys(key: string): boolean {
   return key.startsWith('muster.dev/') || key === 'pod-group' || key === 'priority'
 }
 

@@ -10,8 +10,6 @@ import type { KubernetesMetrics } from './metrics.ts'
 import { type Entries, ObjectStore, type ReflectorHandler } from './object-store.ts'
 import { type WatchEnd, watch } from './watch.ts'
 
-export type { ChangeType, ReflectorHandler } from './object-store.ts'
-
 export type ReflectorOptions<T> = {
   readonly api: ApiServer
   readonly clock: Clock

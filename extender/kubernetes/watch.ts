@@ -25,7 +25,7 @@ export type WatchRequest = {
   /** Without a byte for so long the connection counts as dead. */
   readonly idleMs: number
   readonly signal: AbortSignal
-  /** Each chunk, before it is read. */
+  /** The beginning of the answer, and each chunk before it is read. */
   readonly onBytes: () => void
   /** Each event but ERROR; its object has a resource version. */
   readonly onEvent: (type: string, object: Json) => void
@@ -42,6 +42,7 @@ export async function watch(request: WatchRequest): Promise<WatchEnd> {
   try {
     const stream = await api.stream({ method: 'GET', path, query, timeoutMs: idleMs, signal: dog.signal })
     answered = true
+    request.onBytes()
     if (stream.status !== 200) return refused(stream.status, stream.headers)
     return await read(stream.chunks, request, dog)
   } catch (error) {

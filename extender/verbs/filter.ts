@@ -1,15 +1,7 @@
+import { refusals } from '../../policies/names.ts'
 import type { Pod } from '../../policies/types.ts'
 import type { Placement, VerbParts } from './ports.ts'
 import { filterError, filterResult, readArgs, type NodeNames } from './wire.ts'
-
-/**
- * Constant texts: kube-scheduler writes them into the pod's condition, and a text that changed would be a pod update
- * that wakes the pod at once, again and again.
- */
-export const reasons = {
-  waiting: 'muster: the gang does not start yet (`muster explain POD` says why)',
-  held: 'muster: the room is held for a gang'
-} as const
 
 export type FilterAnswer = { readonly outcome: 'ok' | 'unschedulable' | 'not_ready'; readonly json: string }
 
@@ -38,13 +30,13 @@ function ordinary(names: NodeNames, bars: ((node: string) => boolean) | undefine
   if (barred.length === 0) return { outcome: 'ok', json: filterResult(names.json, undefined) }
   const out = new Set(barred)
   const left = names.list().filter(name => !out.has(name))
-  const why = Object.fromEntries(barred.map(name => [name, reasons.held]))
+  const why = Object.fromEntries(barred.map(name => [name, refusals.held]))
   return { outcome: left.length > 0 ? 'ok' : 'unschedulable', json: filterResult(JSON.stringify(left), why) }
 }
 
 /** No node at all, and nothing that eviction could change. */
 function refused(parts: VerbParts, names: NodeNames): FilterAnswer {
   const named = parts.absentIsUnresolvable() ? names.list().slice(0, 1) : names.list()
-  const why = Object.fromEntries(named.map(name => [name, reasons.waiting]))
+  const why = Object.fromEntries(named.map(name => [name, refusals.waiting]))
   return { outcome: 'unschedulable', json: filterResult('[]', why) }
 }

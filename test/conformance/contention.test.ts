@@ -11,7 +11,7 @@ const interleavings = 20
 const lab = await openLab(t)
 
 if (lab) {
-  t.comment(`MUSTER_SEED=${dice.seed} repeats these orders`)
+  t.comment(`TEST_SEED=${dice.seed} repeats these orders`)
 
   scenario(t, lab, [`two gangs that do not fit together: one runs, ${interleavings} interleavings`], async (t, ns) => {
     await lab.createNodes('node', 16)

@@ -10,7 +10,7 @@ export interface ApiCall {
   readonly path: string
   /** What was sent; empty for reads. */
   readonly body: string
-  /** Undefined while there is no reply. */
+  /** Undefined while there is no reply; 0 when the connection broke. */
   status: number | undefined
 }
 
@@ -123,7 +123,10 @@ export class ApiProxy {
       headers: from.headers
     })
     to.once('close', () => upstream.destroy())
-    upstream.once('error', () => to.destroy())
+    upstream.once('error', () => {
+      call.status ??= 0
+      to.destroy()
+    })
     upstream.once('response', reply => this.#reply(call, reply, to, interceptor))
     upstream.end(body)
   }

@@ -96,7 +96,7 @@ export class Cluster {
     await this.client.close()
     // Nothing in here is worth a graceful end; killing takes milliseconds.
     await Promise.all(this.#processes.map(each => each.kill()))
-    if (!process.env['MUSTER_KEEP_LOGS']) await rm(this.site.dir, { recursive: true, force: true, maxRetries: 5 })
+    if (!process.env['TEST_KEEP_LOGS']) await rm(this.site.dir, { recursive: true, force: true, maxRetries: 5 })
   }
 
   /** The ends of the logs of all processes, for a failure's text. */

@@ -1,9 +1,9 @@
-/** A small seeded generator, so that a random scenario can be run again: `MUSTER_SEED=… node test/conformance/…`. */
+/** A small seeded generator, so that a random scenario can be run again: `TEST_SEED=… node test/conformance/…`. */
 export class Dice {
   readonly seed: number
   #state: number
 
-  constructor(seed = Number(process.env['MUSTER_SEED'] ?? Math.floor(Math.random() * 2 ** 31))) {
+  constructor(seed = Number(process.env['TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31))) {
     this.seed = seed
     this.#state = seed >>> 0
   }

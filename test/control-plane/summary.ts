@@ -1,7 +1,7 @@
 import { gangKey } from './history.ts'
 import { isBound, isGated, isNominated, type Pod } from './objects.ts'
 
-/** One line per gang and one for each namespace's other pods: how many are in which state, and one refusal's text. */
+/** One line for all pods, one per gang and one for each namespace's other pods: how many are in which state, and one refusal's text. */
 export function summary(pods: readonly Pod[]): string {
   const groups = new Map<string, Pod[]>()
   for (const pod of pods) {
@@ -10,7 +10,7 @@ export function summary(pods: readonly Pod[]): string {
   }
   const lines = [...groups].toSorted(([one], [other]) => (one < other ? -1 : 1)).map(([key, group]) => line(key, group))
   const shown = lines.slice(0, 30)
-  return [...shown, ...(lines.length > shown.length ? [`… and ${lines.length - shown.length} more`] : [])].join('\n')
+  return [line('all', pods), ...shown, ...(lines.length > shown.length ? [`… and ${lines.length - shown.length} more`] : [])].join('\n')
 }
 
 function line(key: string, pods: readonly Pod[]): string {

@@ -119,7 +119,6 @@ t.test('streams never take the place of writes', async t => {
 })
 
 t.test('labels come from closed sets', async t => {
-  const get = (path: string): string => verbLabel({ method: 'GET', path })
   t.equal(resourceLabel('/api/v1/pods'), 'pods')
   t.equal(resourceLabel('/api/v1/namespaces/ns/pods/a'), 'pods')
   t.equal(resourceLabel('/api/v1/namespaces/ns/pods/a/binding'), 'pods/binding')
@@ -129,8 +128,8 @@ t.test('labels come from closed sets', async t => {
   for (const path of ['/', '/version', '/apis/x/v1/secrets', '/api/v1/namespaces/ns/pods/a/exec']) {
     t.equal(resourceLabel(path), 'other', path)
   }
-  t.equal(get('/api/v1/namespaces/ns/pods/a'), 'get')
-  t.equal(get('/api/v1/namespaces/ns/pods'), 'list')
+  t.equal(verbLabel({ method: 'GET', path: '/api/v1/namespaces/ns/pods/a' }), 'get')
+  t.equal(verbLabel({ method: 'GET', path: '/api/v1/namespaces/ns/pods' }), 'list')
   t.equal(verbLabel({ ...pods, query: { watch: true } }), 'watch')
   t.equal(verbLabel({ ...pods, method: 'DELETE' }), 'delete')
   t.strictSame([200, 418, 599].map(codeLabel), ['200', '4xx', '5xx'])
@@ -309,15 +308,14 @@ t.test('TLS', { skip: made ? false : 'openssl is missing' }, async t => {
       })
     )
     const { api, clock } = await connected(t, path)
-    await api.request(pods)
-    await api.request(pods)
-    t.equal(server.connections.count, 1)
+    for (let i = 0; i < 6; i += 1) await api.request(pods)
+    t.ok(server.connections.count <= 2, 'connections are kept')
     issue('renewed', 'DNS:client')
     writeFileSync(join(files, 'tls.crt'), read('renewed.crt'))
     writeFileSync(join(files, 'tls.key'), read('renewed.key'))
     clock.advance(6_000)
     await api.request(pods)
-    t.strictSame(seen, ['client', 'client', 'renewed'])
+    t.strictSame(seen, [...Array<string>(6).fill('client'), 'renewed'])
   })
 })
 

@@ -191,6 +191,30 @@ for (const [name, expire] of Object.entries(expiries)) {
   })
 }
 
+t.test('what a second list shows unchanged is the same object', async t => {
+  const lists: (readonly Item[])[] = []
+  let version = 10
+  const { reflector, clock } = await rig(
+    t,
+    scripted(
+      reply => {
+        reply.list(String(version), [pod('a', 5), pod('b', version), pod('c', 5, `uid-${version}`)])
+        version += 10
+      },
+      expiries['as a status']!,
+      quiet
+    ),
+    { handler: { replace: items => void lists.push(items), apply() {} } }
+  )
+  reflector.start()
+  await clock.until(() => lists.length === 2)
+  const [first, second] = lists
+  t.strictSame(
+    first!.map((item, index) => item === second![index]),
+    [true, false, false]
+  )
+})
+
 t.test('a server that always answers 410 is not hammered', async t => {
   const { reflector, clock, lists } = await rig(t, scripted(oneList, expiries['as a status']!))
   reflector.start()

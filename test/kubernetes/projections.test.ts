@@ -1,0 +1,296 @@
+import t from 'tap'
+import { Cache } from '../../extender/kubernetes/cache.ts'
+import { StringTable } from '../../extender/kubernetes/intern.ts'
+import { Projector } from '../../extender/kubernetes/projections.ts'
+import { State } from '../../extender/state.ts'
+import type { Shape } from '../../policies/types.ts'
+import { fakeApiServer, type Reply } from './fake-api-server.ts'
+import { parts } from './parts.ts'
+
+type Json = Record<string, unknown>
+
+function pod({ metadata = {}, spec = {}, status = {} }: { metadata?: Json; spec?: Json; status?: Json } = {}): Json {
+  return {
+    metadata: { name: 'a', namespace: 'ns', uid: 'u1', creationTimestamp: '2026-01-02T03:04:05Z', ...metadata },
+    spec: { containers: [{ resources: { requests: { cpu: '250m', memory: '1Gi' } } }], ...spec },
+    status
+  }
+}
+
+t.test('a pod, with all that planning reads', async t => {
+  const projected = new Projector().pod(
+    pod({
+      metadata: {
+        deletionTimestamp: '2026-01-02T04:00:00Z',
+        labels: { 'pod-group': 'g', app: 'web' },
+        annotations: { 'muster.dev/gang': 'g', priority: '5', other: 'dropped', 'muster.dev/odd': 7 },
+        ownerReferences: [
+          { kind: 'Node', name: 'n', uid: 'x' },
+          { kind: 'Job', name: 'j', uid: 'ju', controller: true }
+        ]
+      },
+      spec: {
+        schedulerName: 'muster',
+        priority: 100,
+        nodeName: 'n1',
+        schedulingGates: [{ name: 'muster.dev/gang' }, { name: 'other/gate' }],
+        nodeSelector: { zone: 'a', disk: 'ssd' },
+        affinity: {
+          nodeAffinity: {
+            requiredDuringSchedulingIgnoredDuringExecution: {
+              nodeSelectorTerms: [
+                {
+                  matchExpressions: [{ key: 'gpu', operator: 'In', values: ['a', 'b'] }],
+                  matchFields: [{ key: 'metadata.name', operator: 'In', values: ['n1'] }]
+                },
+                { matchExpressions: [{ key: 'x', operator: 'Exists' }] }
+              ]
+            }
+          }
+        },
+        tolerations: [
+          { key: 'k', operator: 'Exists', effect: 'NoSchedule' },
+          { key: 'j', value: 'v' }
+        ],
+        initContainers: [
+          { ports: [{ hostPort: 1, containerPort: 1 }] },
+          { restartPolicy: 'Always', ports: [{ hostPort: 9100, hostIP: '10.0.0.1', protocol: 'UDP' }] }
+        ],
+        containers: [
+          { ports: [{ containerPort: 80 }, { hostPort: 8080, containerPort: 80 }] },
+          { resources: { requests: { cpu: '250m', memory: '1Gi', 'x.io/gpu': '2' } } }
+        ]
+      },
+      status: {
+        phase: 'Running',
+        nominatedNodeName: 'n2',
+        conditions: [
+          { type: 'Ready', status: 'True' },
+          { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/5 nodes' }
+        ]
+      }
+    })
+  )
+  const { shape, ...rest } = projected
+  t.strictSame(rest, {
+    uid: 'u1',
+    namespace: 'ns',
+    name: 'a',
+    schedulerName: 'muster',
+    priority: 100,
+    createdAt: Date.UTC(2026, 0, 2, 3, 4, 5),
+    phase: 'Running',
+    terminating: true,
+    gates: ['muster.dev/gang', 'other/gate'],
+    nodeName: 'n1',
+    nominatedNodeName: 'n2',
+    scheduled: { status: 'False', reason: 'Unschedulable', message: '0/5 nodes' },
+    native: false,
+    controller: { kind: 'Job', name: 'j', uid: 'ju' },
+    labels: new Map([['pod-group', 'g']]),
+    annotations: new Map([
+      ['muster.dev/gang', 'g'],
+      ['priority', '5']
+    ])
+  })
+  const { key, ...fields } = shape
+  t.type(key, 'string')
+  t.strictSame(fields, {
+    requests: new Map([
+      ['pods', 1],
+      ['cpu', 250],
+      ['memory', 2 ** 30],
+      ['x.io/gpu', 2]
+    ]),
+    nodeSelector: new Map([
+      ['disk', 'ssd'],
+      ['zone', 'a']
+    ]),
+    affinity: [
+      {
+        matchExpressions: [{ key: 'gpu', operator: 'In', values: ['a', 'b'] }],
+        matchFields: [{ key: 'metadata.name', operator: 'In', values: ['n1'] }]
+      },
+      { matchExpressions: [{ key: 'x', operator: 'Exists', values: [] }], matchFields: [] }
+    ],
+    tolerations: [
+      { key: 'j', operator: 'Equal', value: 'v', effect: '' },
+      { key: 'k', operator: 'Exists', value: '', effect: 'NoSchedule' }
+    ],
+    hostPorts: [
+      { hostIP: '', protocol: 'TCP', port: 8080 },
+      { hostIP: '10.0.0.1', protocol: 'UDP', port: 9100 }
+    ]
+  })
+})
+
+t.test('a pod that says next to nothing', async t => {
+  const { shape, ...rest } = new Projector().pod({ metadata: { name: 'a', namespace: 'ns', uid: 'u' } })
+  t.match(rest, { schedulerName: 'default-scheduler', priority: 0, createdAt: 0, phase: 'Pending', terminating: false })
+  t.strictSame([rest.nodeName, rest.scheduled, rest.controller, rest.gates], [undefined, undefined, undefined, []])
+  t.strictSame(shape.requests, new Map([['pods', 1]]))
+  t.equal(shape.affinity, undefined)
+})
+
+t.test('native groups are told apart', async t => {
+  const { pod: project } = new Projector()
+  t.ok(project(pod({ spec: { schedulingGroup: { podGroupName: 'g' } } })).native)
+  t.ok(project(pod({ spec: { workloadRef: { name: 'w' } } })).native)
+  t.notOk(project(pod({ spec: { schedulingGroup: null, workloadRef: 'no' } })).native)
+})
+
+t.test('equal constraints are one shape, whatever their order', async t => {
+  const { pod: project } = new Projector()
+  const shape = (spec: Json, metadata: Json = {}): Shape => project(pod({ spec, metadata })).shape
+  const tolerations = [{ key: 'a' }, { key: 'b' }]
+  const first = shape({ tolerations, nodeSelector: { a: '1', b: '2' } })
+  t.equal(shape({ tolerations: tolerations.toReversed(), nodeSelector: { b: '2', a: '1' } }, { uid: 'u2' }), first)
+  t.equal(shape({}), shape({ schedulerName: 'other', priority: 5, nodeName: 'n', hostNetwork: true }))
+  const affinity = { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [] } } }
+  const different: Json[] = [
+    {},
+    { tolerations },
+    { tolerations: [{ key: 'a' }] },
+    { nodeSelector: { a: '1' } },
+    { nodeSelector: { a: '2' } },
+    { affinity },
+    { containers: [{ resources: { requests: { cpu: '251m', memory: '1Gi' } } }] },
+    { containers: [{ ports: [{ hostPort: 80 }], resources: { requests: { cpu: '250m', memory: '1Gi' } } }] }
+  ]
+  const keys = new Set(different.map(spec => shape(spec).key))
+  t.equal(keys.size, different.length)
+})
+
+t.test('a node', async t => {
+  const { node: project } = new Projector()
+  const metadata = { name: 'n1', uid: 'nu', labels: { zone: 'a', any: 'kept' } }
+  const node = project({
+    metadata,
+    spec: {
+      unschedulable: true,
+      taints: [
+        { key: 'k', value: 'v', effect: 'NoSchedule' },
+        { key: 'l', effect: 'NoExecute' }
+      ]
+    },
+    status: {
+      allocatable: { cpu: '3920m', memory: '7Gi', pods: '110', 'x.io/gpu': 8, odd: 'no quantity' },
+      conditions: [{ type: 'Ready', status: 'Unknown' }]
+    }
+  })
+  t.strictSame(node, {
+    name: 'n1',
+    uid: 'nu',
+    labels: new Map([
+      ['zone', 'a'],
+      ['any', 'kept']
+    ]),
+    taints: [
+      { key: 'k', value: 'v', effect: 'NoSchedule' },
+      { key: 'l', value: '', effect: 'NoExecute' }
+    ],
+    unschedulable: true,
+    ready: false,
+    allocatable: new Map([
+      ['cpu', 3920],
+      ['memory', 7 * 2 ** 30],
+      ['pods', 110],
+      ['x.io/gpu', 8]
+    ])
+  })
+  t.ok(project({ metadata }).ready, 'without the condition it counts as ready')
+  t.ok(project({ metadata, status: { conditions: [{ type: 'Ready', status: 'True' }] } }).ready)
+})
+
+t.test('how many pods a controller wants', async t => {
+  const projector = new Projector()
+  const size = (kind: 'Job' | 'StatefulSet', spec: unknown): number | undefined =>
+    projector.controller(kind)({ metadata: { uid: 'c' }, spec }).size
+  t.strictSame(projector.controller('ReplicaSet')({ metadata: { uid: 'c' }, spec: { replicas: 3 } }), {
+    uid: 'c',
+    kind: 'ReplicaSet',
+    size: 3
+  })
+  t.equal(size('StatefulSet', { replicas: '3' }), undefined)
+  t.equal(size('StatefulSet', null), undefined)
+  t.equal(size('Job', { parallelism: 4 }), 4)
+  t.equal(size('Job', { parallelism: 4, completions: 2 }), 2)
+  t.equal(size('Job', { parallelism: 4, completions: 8 }), 4)
+  t.equal(size('Job', { completions: 8 }), undefined)
+})
+
+t.test('hostile content reads as absent, or throws where there is no identity', async t => {
+  const projector = new Projector({ keepLabel: () => true, keepAnnotation: () => true })
+  const identity = '"metadata":{"name":"a","namespace":"ns","uid":"u"'
+  const hostile = [
+    `{${identity},"labels":{"__proto__":"x","constructor":"y"},"annotations":[1]},"spec":[],"status":"no"}`,
+    `{${identity},"ownerReferences":{"a":1}},"spec":{"containers":[null,1,{"ports":[null]}],"tolerations":[null]}}`,
+    `{${identity}},"spec":{"containers":{"length":5},"priority":1e999,"nodeName":{},"schedulingGates":[null,{"name":3}]}}`,
+    `{${identity},"creationTimestamp":"yesterday"},"spec":{"affinity":{"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":[1]}}}}`,
+    `{${identity}},"spec":{"__proto__":{"nodeName":"n"},"containers":[{"resources":{"requests":{"cpu":"-1","__proto__":"3","memory":"lots"}}}]}}`,
+    `{${identity}},"spec":{"initContainers":"x","overhead":7},"status":{"conditions":[null,{"type":"PodScheduled","status":3}],"phase":"Dancing"}}`
+  ]
+  for (const text of hostile) t.doesNotThrow(() => projector.pod(JSON.parse(text)), text)
+  t.equal(projector.pod(JSON.parse(hostile[0]!)).labels.get('__proto__'), 'x')
+  t.equal(projector.pod(JSON.parse(hostile[5]!)).phase, 'Unknown')
+  t.equal(({} as Json).nodeName, undefined)
+  for (const text of ['{}', '{"metadata":null}', '{"metadata":{"name":7,"namespace":"ns","uid":8}}']) {
+    t.throws(() => projector.pod(JSON.parse(text)), TypeError)
+    t.throws(() => projector.node(JSON.parse(text)), TypeError)
+    t.throws(() => projector.controller('Job')(JSON.parse(text)), TypeError)
+  }
+})
+
+t.test('the string table is bounded', async t => {
+  const table = new StringTable(2)
+  for (const value of ['a', 'b', 'c', 'a']) t.equal(table.one(value), value)
+  t.equal(
+    table.map({ x: 'y', z: 1 }, () => false),
+    table.map({}, () => true),
+    'all empty maps are one'
+  )
+})
+
+function replicaSet(uid: string, replicas: number): Json {
+  return { metadata: { name: uid, namespace: 'ns', uid, resourceVersion: '2' }, spec: { replicas } }
+}
+
+t.test('the cache keeps the state in step, and is ready once all is listed', async t => {
+  let replicaSets = [replicaSet('r1', 1), replicaSet('r2', 2)]
+  const open = new Map<string, Reply>()
+  const server = await fakeApiServer(t, (received, reply) => {
+    const resource = received.path.slice(received.path.lastIndexOf('/') + 1)
+    if (received.query.has('watch')) open.set(resource, reply.watch())
+    else reply.list('9', resource === 'replicasets' ? replicaSets : [])
+  })
+  const given = parts(t, server.url)
+  const state = new State()
+  const cache = new Cache({ ...given, projector: new Projector(), state })
+  const sizes = (): (number | undefined)[] => ['r1', 'r2', 'r3'].map(uid => state.controllerSize(uid))
+  t.ok(cache.checks().every(check => check.problem() === 'not listed yet'))
+  await cache.start()
+  t.ok(cache.checks().every(check => check.problem() === undefined))
+  t.equal(cache.checks().length, 6)
+  await given.clock.settled(() => open.size === 6)
+  t.strictSame(sizes(), [1, 2, undefined])
+  const shown = pod({ metadata: { resourceVersion: '3' } })
+  open.get('pods')!.event('ADDED', shown)
+  await given.clock.settled(() => state.pod('u1') !== undefined)
+  open.get('pods')!.event('DELETED', shown)
+  await given.clock.settled(() => state.pod('u1') === undefined)
+  const node = { metadata: { name: 'n1', uid: 'nu', resourceVersion: '3' } }
+  open.get('nodes')!.event('ADDED', node)
+  await given.clock.settled(() => state.snapshot().node('n1') !== undefined)
+  open.get('nodes')!.event('DELETED', node)
+  await given.clock.settled(() => state.snapshot().node('n1') === undefined)
+  open.get('replicasets')!.event('MODIFIED', replicaSet('r2', 5)).event('DELETED', replicaSet('r1', 1))
+  open.get('replicasets')!.event('ADDED', replicaSet('r3', 3))
+  await given.clock.settled(() => state.controllerSize('r3') === 3)
+  t.strictSame(sizes(), [undefined, 5, 3])
+  replicaSets = [replicaSet('r1', 7)]
+  open.get('replicasets')!.event('ERROR', { code: 410 })
+  await given.clock.until(() => state.controllerSize('r1') === 7)
+  t.strictSame(sizes(), [7, undefined, undefined], 'also what only the watch had shown is gone')
+  await cache.stop()
+  t.equal(given.clock.pending, 0)
+})
