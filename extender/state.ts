@@ -81,6 +81,8 @@ export class State {
 
   setPod(pod: Pod): void {
     const before = this.#pods.get(pod.uid)
+    // A relist hands out the very objects that are known already.
+    if (before === pod) return
     this.#leave(before)
     if (pod.nodeName !== undefined || isDone(pod)) this.#assumed.delete(pod.uid)
     this.#pods.set(pod.uid, pod)

@@ -151,7 +151,7 @@ export class Board {
   }
 
   #roomsOf(snapshot: Snapshot): readonly Room[] {
-    const resources = [...new Set(this.kinds.flatMap(kind => [...kind.shape.requests.keys()]))].sort()
+    const resources = [...new Set(this.kinds.flatMap(kind => [...kind.shape.requests.keys()]))].toSorted(compare)
     const roots = new Map<string, State>()
     const keyed: { key: string; room: Room }[] = []
     for (const info of snapshot.nodes) {
@@ -162,7 +162,7 @@ export class Board {
       roots.set(key, root)
       keyed.push({ key, room: { name: info.node.name, root } })
     }
-    return keyed.sort((a, b) => compare(a.key, b.key) || compare(a.room.name, b.room.name)).map(({ room }) => room)
+    return keyed.toSorted((a, b) => compare(a.key, b.key) || compare(a.room.name, b.room.name)).map(({ room }) => room)
   }
 
   #firstAnswer(shape: Shape, kind: number, info: NodeInfo): boolean {

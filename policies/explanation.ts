@@ -25,7 +25,7 @@ export function explain(snapshot: Snapshot, request: PlanRequest, { board, found
   }
   const placed = Math.min(found.picks.length, need)
   const pod = blocked ? `${blocked.namespace}/${blocked.name}` : ''
-  const sorted = new Map([...reasons].sort(([a, x], [b, y]) => y - x || compare(a, b)))
+  const sorted = new Map([...reasons].toSorted(([a, x], [b, y]) => y - x || compare(a, b)))
   const head = `${placed} of ${need} members fit; `
   const tail = blocked
     ? `member ${pod} finds no node among ${nodes.length}${listed(sorted)}`

@@ -26,23 +26,20 @@ function matches({ matchExpressions, matchFields }: NodeSelectorTerm, node: Node
 }
 
 function labelMatches({ operator, values }: Requirement, label: string | undefined): boolean {
-  switch (operator) {
-    case 'In':
-      return label !== undefined && values.includes(label)
-    case 'NotIn':
-      return values.length > 0 && (label === undefined || !values.includes(label))
-    case 'Exists':
-      return values.length === 0 && label !== undefined
-    case 'DoesNotExist':
-      return values.length === 0 && label === undefined
-    case 'Gt':
-      return compare(label, values, (have, bound) => have > bound)
-    case 'Lt':
-      return compare(label, values, (have, bound) => have < bound)
-    default:
-      return false
-  }
+  return operators.get(operator)?.(label, values) ?? false
 }
+
+type Operator = (label: string | undefined, values: readonly string[]) => boolean
+
+/** Those that the API knows; for each also what its validation says about the number of values. */
+const operators: ReadonlyMap<string, Operator> = new Map<string, Operator>([
+  ['In', (label, values) => label !== undefined && values.includes(label)],
+  ['NotIn', (label, values) => values.length > 0 && (label === undefined || !values.includes(label))],
+  ['Exists', (label, values) => values.length === 0 && label !== undefined],
+  ['DoesNotExist', (label, values) => values.length === 0 && label === undefined],
+  ['Gt', (label, values) => compare(label, values, (have, bound) => have > bound)],
+  ['Lt', (label, values) => compare(label, values, (have, bound) => have < bound)]
+])
 
 /** `metadata.name` is the only field; the API knows In and NotIn with exactly one value. */
 function fieldMatches({ key, operator, values }: Requirement, name: string): boolean {

@@ -21,9 +21,9 @@ export type Waiting = {
  */
 export function order<T extends Waiting>(entries: readonly T[]): readonly T[] {
   const byAge = entries.toSorted(older)
-  const queues = new Map<string, IterableIterator<T>>()
-  for (const [tier, equals] of Map.groupBy(byAge, tierOf)) queues.set(tier, equals.sort(preferred).values())
-  return byAge.map(entry => queues.get(tierOf(entry))?.next().value ?? entry)
+  const tiers = Map.groupBy(byAge, tierOf)
+  const queues = new Map([...tiers].map(([tier, equals]) => [tier, equals.toSorted(preferred).toReversed()]))
+  return byAge.map(entry => queues.get(tierOf(entry))?.pop() ?? entry)
 }
 
 /** Who may be permuted among each other. No namespace contains a slash. */

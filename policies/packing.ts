@@ -58,7 +58,7 @@ export class Packing {
     for (const [room, state] of this.#states.entries()) {
       if (state.takes(kind)) push(heap, { fullness: state.fullness(kind), room, state })
     }
-    if (this.#kept.push(kind) > heapsKept) delete this.#heaps[this.#kept.shift() ?? 0]
+    if (this.#kept.push(kind) > heapsKept) this.#heaps[this.#kept.shift() ?? 0] = undefined
     this.#heaps[kind] = heap
     return heap
   }

@@ -32,13 +32,18 @@ const longestText = 100
  */
 export function parseDuration(text: string): number | undefined {
   if (text.length > longestText) return undefined
-  const [, sign, rest = ''] = /^([+-]?)(.+)$/s.exec(text) ?? []
-  if (rest === '0') return 0
-  if (!/^(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+$/.test(rest)) return undefined
+  const isNegative = text.startsWith('-')
+  const rest = isNegative || text.startsWith('+') ? text.slice(1) : text
+  const sum = rest === '0' ? 0 : sumOf(rest)
+  if (sum === undefined || sum > longestMs) return undefined
+  return isNegative ? 0 - sum : sum
+}
+
+function sumOf(text: string): number | undefined {
+  if (!/^(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+$/.test(text)) return undefined
   let sum = 0
-  for (const [, amount = '', unit = ''] of rest.matchAll(/([0-9.]+)([^0-9.]+)/g)) {
+  for (const [, amount = '', unit = ''] of text.matchAll(/([0-9.]+)([^0-9.]+)/g)) {
     sum += Number(amount) * (milliseconds.get(unit) ?? 0)
   }
-  if (sum > longestMs) return undefined
-  return sign === '-' ? -sum + 0 : sum
+  return sum
 }

@@ -3,6 +3,9 @@ import type { State } from './board.ts'
 /** One way to fill a room: how many members of each kind. */
 export type Pattern = { readonly counts: readonly number[]; readonly value: number }
 
+/** `isCut`: there are more. */
+export type Patterns = { readonly ways: readonly Pattern[]; readonly steps: number; readonly isCut: boolean }
+
 /** Ways looked at for one room; where there are more, nothing is proven any more. */
 const most = 400
 const steps = 4000
@@ -11,10 +14,10 @@ const steps = 4000
  * All ways to fill the room, from that state on, with what is left, that leave no room for any other member; the most
  * valuable first, then by counts, so that the order is total.
  */
-export function patterns(root: State, rest: readonly number[], value: readonly number[]) {
+export function patterns(root: State, rest: readonly number[], value: readonly number[]): Patterns {
   const walk = new Walk(root, rest, value)
   walk.run()
-  return { ways: walk.ways.sort(byValue), steps: walk.steps, isCut: walk.isCut }
+  return { ways: walk.ways.toSorted(byValue), steps: walk.steps, isCut: walk.isCut }
 }
 
 const byValue = (a: Pattern, b: Pattern): number => {

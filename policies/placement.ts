@@ -2,6 +2,7 @@ import type { Board } from './board.ts'
 import { boundsOf } from './bounds.ts'
 import { Packing, type Pick } from './packing.ts'
 import { search } from './search.ts'
+import { compare } from './text.ts'
 import type { PlanRequest } from './planner.ts'
 
 /** Places for some members. `proven`: that not all that was asked for can be placed, not only that it was not found. */
@@ -34,7 +35,7 @@ export function anyOf(board: Board, { pods, need }: PlanRequest, all: Finding): 
   const preferred = pods.map(pod => byKey.get(pod.shape.key) ?? 0)
   const demand = board.kinds.map(kind => kind.pods.length)
   const hard = hardest(board)
-  const prefix = preferred.slice(0, need).sort((a, b) => hard.indexOf(a) - hard.indexOf(b))
+  const prefix = preferred.slice(0, need).toSorted((a, b) => hard.indexOf(a) - hard.indexOf(b))
   const easy = hard.toReversed().flatMap(kind => Array<number>(demand[kind] ?? 0).fill(kind))
   const tries = [preferred, [...prefix, ...preferred.slice(need)], easy].map(sequence => packed(board, sequence).picks)
   const best = longest([...tries, filled(board, all.picks, preferred)])
@@ -82,7 +83,7 @@ const longest = (tries: readonly (readonly Pick[])[]): readonly Pick[] =>
 function sequences(board: Board): readonly (readonly number[])[] {
   const hard = hardest(board)
   if (hard.length <= 1) return [hard]
-  const resources = [...new Set(board.kinds.flatMap(kind => [...kind.shape.requests.keys()]))].sort()
+  const resources = [...new Set(board.kinds.flatMap(kind => [...kind.shape.requests.keys()]))].toSorted(compare)
   const amount = (kind: number, name: string) => board.kinds[kind]?.shape.requests.get(name) ?? 0
   const bySize = resources
     .filter(name => new Set(hard.map(kind => amount(kind, name))).size > 1)
@@ -96,5 +97,5 @@ function hardest(board: Board): readonly number[] {
   const key = (kind: number) => board.kinds[kind]?.shape.key ?? ''
   return board.kinds
     .map((_, kind) => kind)
-    .sort((a, b) => (slots[a] ?? 0) - (slots[b] ?? 0) || (key(a) < key(b) ? -1 : 1))
+    .toSorted((a, b) => (slots[a] ?? 0) - (slots[b] ?? 0) || (key(a) < key(b) ? -1 : 1))
 }

@@ -49,7 +49,7 @@ export function requestsOf(pod: PodLike): Resources {
   setPodLevel(sums, pod)
   add(sums, read(pod.spec?.overhead))
   const requests = new Map([['pods', 1]])
-  for (const name of [...sums.keys()].filter(isCounted).sort(byRank)) {
+  for (const name of [...sums.keys()].filter(isCounted).toSorted(byRank)) {
     const nanos = sums.get(name) ?? 0n
     const amount = name === 'cpu' ? milliValue(nanos) : value(nanos)
     if (amount > 0) requests.set(name, amount)
@@ -107,12 +107,16 @@ const isResizeInfeasible = (pod: PodLike) =>
 
 function setPodLevel(sums: Sums, pod: PodLike): void {
   const spec = pod.spec?.resources?.requests
-  const status = pod.spec?.nodeName ? pod.status?.resources : undefined
-  const amounts = status ? resized(pod, spec, status.requests, pod.status?.allocatedResources) : read(spec)
-  for (const name of read(spec).keys()) {
-    if (name === 'cpu' || name === 'memory' || name.startsWith('hugepages-')) sums.set(name, amounts.get(name) ?? 0n)
-  }
+  const amounts = podLevel(pod, spec)
+  for (const name of read(spec).keys()) if (isPodLevel(name)) sums.set(name, amounts.get(name) ?? 0n)
 }
+
+function podLevel(pod: PodLike, spec: Amounts): Sums {
+  const status = pod.spec?.nodeName ? pod.status : undefined
+  return status?.resources ? resized(pod, spec, status.resources.requests, status.allocatedResources) : read(spec)
+}
+
+const isPodLevel = (name: string) => name === 'cpu' || name === 'memory' || name.startsWith('hugepages-')
 
 /** Native names other than these few are no resources of a node: upstream's `IsScalarResourceName`. */
 function isCounted(name: string): boolean {
@@ -148,5 +152,6 @@ function raise(sums: Sums, other: ReadonlyMap<string, bigint>): void {
 }
 
 function list<T>(items: readonly T[] | null | undefined): readonly T[] {
-  return Array.isArray(items) ? items.filter(item => typeof item === 'object' && item !== null) : []
+  const all: readonly T[] = Array.isArray(items) ? items : []
+  return all.filter(item => typeof item === 'object' && item !== null)
 }

@@ -102,7 +102,7 @@ class Search {
     return stack.flatMap((frame, depth) => {
       const counts = depth === stack.length - 1 ? [] : (frame.ways[frame.next - 1]?.counts ?? [])
       const room = this.#rooms[depth]?.index ?? 0
-      return counts.flatMap((count, kind) => Array<Pick>(count).fill({ room, kind }))
+      return counts.flatMap((count, kind) => Array.from({ length: count }, () => ({ room, kind })))
     })
   }
 }
@@ -114,7 +114,7 @@ function arranged(board: Board, bounds: Bounds) {
   const of = (room: { root: State }) => sizes.get(room.root) ?? 0
   return board.rooms
     .map((room, index) => ({ index, root: room.root }))
-    .sort((a, b) => of(a) - of(b) || a.index - b.index)
+    .toSorted((a, b) => of(a) - of(b) || a.index - b.index)
 }
 
 function suffixSums(most: readonly (readonly number[])[], measures: number): readonly (readonly number[])[] {
@@ -123,7 +123,7 @@ function suffixSums(most: readonly (readonly number[])[], measures: number): rea
     const last = sums.at(-1) ?? []
     sums.push(last.map((sum, index) => sum + (room[index] ?? 0)))
   }
-  return sums.reverse()
+  return sums.toReversed()
 }
 
 /** What the members left weigh if the `spare` heaviest of them get no place. */

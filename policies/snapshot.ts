@@ -40,7 +40,7 @@ export class Snapshot {
   readonly #byName: ReadonlyMap<string, NodeInfo>
 
   constructor(nodes: Iterable<NodeInfo>) {
-    this.nodes = [...nodes].sort((a, b) => (a.node.name < b.node.name ? -1 : 1))
+    this.nodes = [...nodes].toSorted((a, b) => (a.node.name < b.node.name ? -1 : 1))
     this.#byName = new Map(this.nodes.map(info => [info.node.name, info]))
   }
 

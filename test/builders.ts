@@ -21,6 +21,8 @@ const none: Shape = {
   hostPorts: []
 }
 
+const entriesOf = (map: ReadonlyMap<string, unknown>) => [...map].toSorted(([a], [b]) => (a < b ? -1 : 1))
+
 type Fields = Partial<Omit<Shape, 'key'>>
 
 /** Pods with equal constraints share one shape, as the projections promise. */
@@ -28,8 +30,8 @@ const shapes = new Map<string, Shape>()
 function shapeOf(shape: Shape, fields: Fields): Shape {
   const next = { ...shape, ...fields }
   const key = JSON.stringify([
-    [...next.requests].sort(),
-    [...next.nodeSelector].sort(),
+    entriesOf(next.requests),
+    entriesOf(next.nodeSelector),
     next.affinity ?? null,
     next.tolerations,
     next.hostPorts

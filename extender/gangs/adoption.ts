@@ -44,7 +44,7 @@ function newestRecord(gang: Gang): { plan: string; nodes: ReadonlyMap<string, st
   const plans = gang.members
     .map(({ pod }) => ({ plan: pod.annotations.get(commit.plan), text: pod.annotations.get(commit.planMembers) }))
     .filter(record => record.plan !== undefined && record.text !== undefined)
-    .sort((a, b) => newerFirst(a.plan ?? '', b.plan ?? ''))
+    .toSorted((a, b) => newerFirst(a.plan ?? '', b.plan ?? ''))
   const [newest] = plans
   const nodes = newest && parseMembers(newest.text ?? '')
   return nodes && newest?.plan !== undefined ? { plan: newest.plan, nodes } : undefined

@@ -195,17 +195,17 @@ export class Coordinator implements StateListener {
       journal.planned(gang, hold)
       clock.after(hold.expiresAt - clock.now() + 1, () => this.revisit(gang.key))
     }
-    for (const key of attempt.displaced) keeper.withdraw(key, `gang ${gang.namespace}/${gang.name} of higher rank takes its room`)
+    for (const key of attempt.displaced)
+      keeper.withdraw(key, `gang ${gang.namespace}/${gang.name} of higher rank takes its room`)
   }
 
   /** A refusal that shows on the pod: its condition changed while its nomination stood, and not by our own words. */
   #learn(before: Pod | undefined, after: Pod): void {
     const node = this.#parts.ledger.of(after.uid)?.claim.node
-    if (node === undefined || after.gates.length > 0 || after.scheduled?.reason !== 'Unschedulable') return
-    if (before?.nominatedNodeName !== node) return
-    const { message } = after.scheduled
-    const same = before.scheduled?.reason === 'Unschedulable' && before.scheduled.message === message
-    if (!same && !message.includes(refusals.waiting)) this.#parts.keeper.refused(after, node)
+    if (node === undefined || after.gates.length > 0 || before?.nominatedNodeName !== node) return
+    const message = refusalOf(after)
+    if (message === undefined || message === refusalOf(before) || message.includes(refusals.waiting)) return
+    this.#parts.keeper.refused(after, node)
   }
 
   /** A pod stands on a node now: its own hold has done its work, and others' plans may have lost their room. */
@@ -219,13 +219,11 @@ export class Coordinator implements StateListener {
 
   #freesRoom({ before, after }: PodChange): boolean {
     if (!before) return false
-    const { state } = this.#parts
     if (!after || after.phase === 'Succeeded' || after.phase === 'Failed') return true
-    const resized = before.nodeName !== undefined && before.shape !== after.shape
-    const unbound = before === after && state.nodeOf(after) === undefined
-    const nominee = before.nominatedNodeName !== undefined && after.nodeName === undefined
-    const denominated = nominee && before.nominatedNodeName !== after.nominatedNodeName
-    return resized || unbound || denominated
+    if (after.nodeName !== undefined) return before.shape !== after.shape
+    const unbound = before === after && this.#parts.state.nodeOf(after) === undefined
+    const denominated = before.nominatedNodeName !== undefined && before.nominatedNodeName !== after.nominatedNodeName
+    return unbound || denominated
   }
 
   #roomGrew(): void {
@@ -239,6 +237,11 @@ export class Coordinator implements StateListener {
     for (const key of this.#parts.roster.keys()) this.revisit(key)
     this.#parts.clock.after(this.#parts.resyncMs, () => this.#resync())
   }
+}
+
+/** kube-scheduler's words, where it found no node for the pod. */
+function refusalOf({ scheduled }: Pod): string | undefined {
+  return scheduled?.reason === 'Unschedulable' ? scheduled.message : undefined
 }
 
 function isDegraded(gang: Gang): boolean {

@@ -84,7 +84,11 @@ function isOurGate(pod: Pod, state: MemberState): boolean {
 }
 
 /** Makes the gang of these pods, which share one key. `nodeOf` tells the node of bindings under way. */
-export function gangOf(pods: readonly Pod[], minMember: number | undefined, nodeOf: (pod: Pod) => string | undefined): Gang {
+export function gangOf(
+  pods: readonly Pod[],
+  minMember: number | undefined,
+  nodeOf: (pod: Pod) => string | undefined
+): Gang {
   const sorted = pods.toSorted(byAgeAndName)
   const first = sorted[0]
   const declared = first && membership(first)

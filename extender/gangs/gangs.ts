@@ -2,6 +2,7 @@ import type { Registry } from 'prom-client'
 import type { Profile } from '../../policies/framework.ts'
 import type { Pod } from '../../policies/types.ts'
 import type { Clock } from '../clock.ts'
+import { InvariantViolation } from '../errors.ts'
 import type { State } from '../state.ts'
 import { Barrier } from './barrier.ts'
 import { Commit } from './commit.ts'
@@ -66,10 +67,14 @@ export class Gangs {
   readonly #coordinator: Coordinator
 
   constructor(parts: GangsParts) {
-    const { state, clock, log, registry, profile, onViolation } = parts
+    const { state, clock, log, registry, profile } = parts
     const ours = (pod: Pod): boolean => parts.schedulerNames.has(pod.schedulerName)
     const metrics = gangMetrics(registry, () => journal.collect(state, this.#ledger))
     initialise(metrics)
+    const onViolation = (error: unknown): void => {
+      if (error instanceof InvariantViolation) metrics.violations.inc({ invariant: error.invariant })
+      parts.onViolation(error)
+    }
     const ledger = this.#ledger
     const revisit = (key: string): void => this.#coordinator.revisit(key)
     const roster = new Roster({ state, clock, ours, settleMs: parts.settleMs })
@@ -99,7 +104,18 @@ export class Gangs {
       lost: key => this.#coordinator.lost(key)
     })
     this.#coordinator = new Coordinator({
-      ...{ state, roster, ledger, planning, keeper: this.#keeper, commit: this.#commit, reconciler, refusals, journal, clock },
+      ...{
+        state,
+        roster,
+        ledger,
+        planning,
+        keeper: this.#keeper,
+        commit: this.#commit,
+        reconciler,
+        refusals,
+        journal,
+        clock
+      },
       ...{ resyncMs: parts.resyncMs, onViolation }
     })
     this.#guard = new Guard({
@@ -135,7 +151,9 @@ export class Gangs {
     const pod = this.#parts.state.pod(asked.uid) ?? asked
     // Members are planned whole, victims included: kube-scheduler must not evict for one of them.
     if (this.#roster.keyOf(pod) !== undefined) return new Set()
-    const allowed = [...candidates].filter(([node, uids]) => this.#keepsGangs(uids) && this.#guard.helps(pod, node, uids))
+    const allowed = [...candidates].filter(
+      ([node, uids]) => this.#keepsGangs(uids) && this.#guard.helps(pod, node, uids)
+    )
     return new Set(allowed.map(([node]) => node))
   }
 

@@ -1,7 +1,7 @@
 import type { Explanation } from '../../policies/planner.ts'
 import type { Clock } from '../clock.ts'
 import type { State } from '../state.ts'
-import { gangState, placeable, placed, satisfied, type Gang, type GangState } from './gang.ts'
+import { gangState, gangStates, placeable, placed, satisfied, type Gang, type GangState } from './gang.ts'
 import type { Hold, Ledger } from './ledger.ts'
 import type { GangMetrics } from './metrics.ts'
 import type { Log, Recorder } from './ports.ts'
@@ -10,6 +10,12 @@ import type { Log, Recorder } from './ports.ts'
 const noticeMs = 60_000
 /** Waiting for less than this is not worth an event. */
 const patienceMs = 1_000
+
+const noticeReasons: Partial<Record<GangState, string>> = {
+  waiting: 'GangWaiting',
+  refused: 'GangRefused',
+  degraded: 'GangDegraded'
+}
 
 type Entry = {
   state: GangState
@@ -93,7 +99,7 @@ export class Journal {
   collect(state: State, ledger: Ledger): void {
     const { metrics, clock } = this.#parts
     const counts = Map.groupBy(this.#entries.values(), entry => entry.state)
-    for (const name of ['forming', 'waiting', 'planned', 'binding', 'running', 'degraded', 'refused', 'finished'] as const) {
+    for (const name of gangStates) {
       metrics.gangs.set({ state: name }, counts.get(name)?.length ?? 0)
     }
     const partial = [...this.#entries.values()].map(entry => entry.partialSince).filter(since => since !== undefined)
@@ -132,30 +138,36 @@ export class Journal {
     if (state === 'refused') return gang.problem
     if (state === 'forming') return formingReason(gang)
     if (state === 'waiting' || state === 'degraded') return explanation?.message ?? formingReason(gang)
-    if (state === 'running' && placeable(gang).length > 0) return explanation && `surplus members wait: ${explanation.message}`
+    if (state === 'running' && placeable(gang).length > 0)
+      return explanation && `surplus members wait: ${explanation.message}`
     return undefined
   }
 
   #notice(gang: Gang, entry: Entry): void {
-    const now = this.#parts.clock.now()
-    if (entry.waitingSince === undefined || entry.reason === undefined) return
-    const refused = entry.state === 'refused'
-    if (!refused && now - entry.waitingSince < patienceMs) return
-    if (entry.noticedAt !== undefined && now - entry.noticedAt < noticeMs) return
-    entry.noticedAt = now
-    const reason = refused ? 'GangRefused' : entry.state === 'degraded' ? 'GangDegraded' : 'GangWaiting'
+    if (entry.reason === undefined || !this.#isDue(entry)) return
+    entry.noticedAt = this.#parts.clock.now()
+    const reason = noticeReasons[entry.state] ?? 'GangWaiting'
     const type = entry.state === 'waiting' ? 'Normal' : 'Warning'
     const note = `gang ${gang.name}: ${entry.reason}`
     for (const { pod } of gang.members) {
       if (pod.nodeName === undefined) this.#parts.recorder.record({ pod, type, reason, action: 'Scheduling', note })
     }
   }
+
+  #isDue({ state, waitingSince, noticedAt }: Entry): boolean {
+    if (waitingSince === undefined) return false
+    const now = this.#parts.clock.now()
+    const patient = state === 'refused' || now - waitingSince >= patienceMs
+    return patient && (noticedAt === undefined || now - noticedAt >= noticeMs)
+  }
 }
 
 function formingReason(gang: Gang): string {
   const here = satisfied(gang) + placeable(gang).length
   if (gang.minMember === undefined) return `${here} members exist; the gang declares no size and is still settling`
-  const gated = gang.members.filter(({ state }) => state === 'gated').length - placeable(gang).filter(pod => pod.gates.length > 0).length
+  const gated =
+    gang.members.filter(({ state }) => state === 'gated').length -
+    placeable(gang).filter(pod => pod.gates.length > 0).length
   const also = gated > 0 ? `, ${gated} more are gated by others` : ''
   return `${here} of ${gang.minMember} members exist${also}`
 }

@@ -76,7 +76,8 @@ export class Keeper {
     const { ledger, refusals, state, clock, revisit } = this.#parts
     const found = ledger.of(pod.uid)
     if (found?.claim.node !== node) return
-    if (refusals.suspect(pod, node, state.snapshot(), offered)) this.#drop(found.hold, pod.uid, `kube-scheduler refuses node ${node}`)
+    if (refusals.suspect(pod, node, state.snapshot(), offered))
+      this.#drop(found.hold, pod.uid, `kube-scheduler refuses node ${node}`)
     else clock.after(silenceMs, () => revisit(found.hold.gang))
   }
 
@@ -92,7 +93,8 @@ export class Keeper {
     if (ledger.on(name).length === 0) return
     const info = state.node(name)
     for (const { hold, pod } of this.#claimsOn(name)) {
-      if (!info || runFilters(profile.filters, pod.shape, info)) this.#drop(hold, pod.uid, `node ${name} does not take it any more`)
+      if (!info || runFilters(profile.filters, pod.shape, info))
+        this.#drop(hold, pod.uid, `node ${name} does not take it any more`)
     }
     const overfull = new Set(planning.overfull(name))
     for (const { hold, pod } of this.#claimsOn(name)) {

@@ -141,7 +141,10 @@ function assertFits(hold: Hold, room: Snapshot): void {
 }
 
 /** The first resource of which the node has too little for these pods on top of its own; undefined when they fit. */
-export function shortOf(info: { node: { allocatable: ReadonlyMap<string, number> }; used: ReadonlyMap<string, number> }, pods: readonly Pod[]): string | undefined {
+export function shortOf(
+  info: { node: { allocatable: ReadonlyMap<string, number> }; used: ReadonlyMap<string, number> },
+  pods: readonly Pod[]
+): string | undefined {
   const wanted = new Map<string, number>()
   for (const pod of pods) {
     for (const [name, amount] of pod.shape.requests) wanted.set(name, (wanted.get(name) ?? 0) + amount)

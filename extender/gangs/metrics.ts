@@ -3,8 +3,24 @@ import { gangStates } from './gang.ts'
 
 const seconds = (first: number, count: number): number[] => Array.from({ length: count }, (_, i) => first * 2 ** i)
 
+/** What the gangs count and measure. */
+export type GangMetrics = {
+  readonly gangs: Gauge<'state'>
+  readonly transitions: Counter<'to'>
+  readonly holds: Gauge
+  readonly heldRatio: Gauge<'resource'>
+  readonly holdExpirations: Counter
+  readonly planDuration: Histogram<'outcome'>
+  readonly barrierWait: Histogram
+  readonly barriers: Counter<'outcome'>
+  readonly startDuration: Histogram
+  readonly partial: Gauge
+  readonly oldestPartial: Gauge
+  readonly violations: Counter<'invariant'>
+}
+
 /** Every metric of the gangs, on the registry that the process exports. */
-export function gangMetrics(registry: Registry, collect: () => void) {
+export function gangMetrics(registry: Registry, collect: () => void): GangMetrics {
   const registers = [registry]
   return {
     gangs: new Gauge({
@@ -76,8 +92,6 @@ export function gangMetrics(registry: Registry, collect: () => void) {
     })
   }
 }
-
-export type GangMetrics = ReturnType<typeof gangMetrics>
 
 /** Closed label sets start at 0, so that a rate over them is defined from the first scrape. */
 export function initialise(metrics: GangMetrics): void {

@@ -52,7 +52,10 @@ export class Planning {
     // Nobody's plan is disturbed unless it helps: only now look at the room of lower-ranked plans.
     const weaker = (hold: Hold): boolean => !hold.firm && hold.rank < gang.priority
     if (![...ledger.holds()].some(weaker)) return first
-    const second = this.#plan(this.#others(gang, hold => !weaker(hold)), { gang, held, pods, need })
+    const second = this.#plan(
+      this.#others(gang, hold => !weaker(hold)),
+      { gang, held, pods, need }
+    )
     return second.outcome === 'reserved' ? second : first
   }
 
@@ -76,7 +79,9 @@ export class Planning {
   overfull(node: string): string[] {
     const { state, ledger } = this.#parts
     const info = state.node(node)
-    const holds = ledger.on(node).toSorted((a, b) => Number(a.firm) - Number(b.firm) || a.rank - b.rank || (a.plan < b.plan ? 1 : -1))
+    const holds = ledger
+      .on(node)
+      .toSorted((a, b) => Number(a.firm) - Number(b.firm) || a.rank - b.rank || (a.plan < b.plan ? 1 : -1))
     const broken: string[] = []
     for (const [index, { gang }] of holds.entries()) {
       const rest = holds.slice(index).flatMap(hold => [...hold.claims.values()].filter(claim => claim.node === node))

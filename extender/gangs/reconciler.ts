@@ -76,25 +76,27 @@ export class Reconciler {
     const node = this.#parts.plannedNode(pod.uid)
     if (pod.nominatedNodeName === node) return
     const track = this.#track(pod.uid)
-    const { written } = track
-    if (track.writing || this.#parts.arrived(pod.uid)) return
-    const now = this.#parts.clock.now()
-    const same = written?.node === node ? written : undefined
-    if (same && !same.seen && now - same.at < confirmMs) return
-    // Somebody undid what we wrote: once may be a failed attempt, again and again is a fight, which must stay cheap.
-    if (same?.seen) {
-      same.seen = false
-      this.#setBack(track)
-    }
-    if (now < track.notBefore) {
-      this.#revisitIn(gang, track.notBefore - now)
-      return
-    }
+    if (track.writing || this.#parts.arrived(pod.uid) || this.#mustWait(gang, track, node)) return
     this.#write(gang, pod, node, async () => {
       const result = await this.#parts.nominator.nominate(pod, node)
       if (result.outcome === 'done') track.written = { node, at: this.#parts.clock.now(), seen: false }
       return result
     })
+  }
+
+  /** Whether this nomination was written and is not seen yet, or was undone too often to be written again at once. */
+  #mustWait(gang: string, track: Track, node: string | undefined): boolean {
+    const now = this.#parts.clock.now()
+    const same = track.written?.node === node ? track.written : undefined
+    if (same && !same.seen && now - same.at < confirmMs) return true
+    // Somebody undid what we wrote: once may be a failed attempt, again and again is a fight, which must stay cheap.
+    if (same?.seen) {
+      same.seen = false
+      this.#setBack(track)
+    }
+    if (now >= track.notBefore) return false
+    this.#revisitIn(gang, track.notBefore - now)
+    return true
   }
 
   #ungate(gang: string, pod: Pod): void {
@@ -119,7 +121,10 @@ export class Reconciler {
       track.writing = false
       if (result.outcome === 'failed') {
         this.#setBack(track, result.retryAfterMs)
-        this.#parts.log.warn({ pod: `${pod.namespace}/${pod.name}`, reason: result.message }, 'a write failed; retrying')
+        this.#parts.log.warn(
+          { pod: `${pod.namespace}/${pod.name}`, reason: result.message },
+          'a write failed; retrying'
+        )
         this.#revisitIn(gang, track.notBefore - this.#parts.clock.now())
       }
       // Should the watch never show it (a relist can swallow it), this look finds out.

@@ -75,7 +75,9 @@ export class Roster {
     const started = pods.some(pod => this.#options.state.nodeOf(pod) !== undefined)
     if (started && entry.settled !== undefined) return entry.settled
     const quiet = this.#options.clock.now() - entry.changedAt >= this.#options.settleMs
-    entry.settled = quiet ? Math.max(1, pods.filter(pod => !pod.terminating && pod.phase !== 'Failed').length) : undefined
+    entry.settled = quiet
+      ? Math.max(1, pods.filter(pod => !pod.terminating && pod.phase !== 'Failed').length)
+      : undefined
     return entry.settled
   }
 
@@ -104,9 +106,12 @@ export class Roster {
     const entry = this.#entries.get(key)
     if (entry?.pods.delete(pod.uid)) entry.changedAt = this.#options.clock.now()
     if (entry?.pods.size === 0) this.#entries.delete(key)
-    if (pod.controller === undefined) return
-    const uid = pod.controller.uid
-    if ([...(entry?.pods.values() ?? [])].some(other => other.controller?.uid === uid)) return
+    const uid = pod.controller?.uid
+    const shared = entry?.pods.values().some(other => other.controller?.uid === uid)
+    if (uid !== undefined && !shared) this.#unlink(uid, key)
+  }
+
+  #unlink(uid: string, key: string): void {
     const gangs = this.#byController.get(uid)
     gangs?.delete(key)
     if (gangs?.size === 0) this.#byController.delete(uid)

@@ -18,6 +18,9 @@ import { freePort } from './ports.ts'
 import { answers } from './probe.ts'
 import { type ManagedProcess, removeAtEnd } from './process.ts'
 
+/** Set to look into the folder of a cluster that has ended: its logs, its configuration, its kubeconfigs. */
+const keepLogs = !!process.env['TEST_KEEP_LOGS']
+
 /** What a cluster consists of, besides etcd and the API server. */
 export interface ClusterOptions {
   /** Fake kubelets; default true. Leave it out where thousands of nodes are wanted. */
@@ -55,7 +58,7 @@ export class Cluster {
   /** Starts etcd, the API server and the optional parts, and waits until they are ready. */
   static async start(tools: Tools, options: ClusterOptions = {}): Promise<Cluster> {
     const dir = await mkdtemp(join(tmpdir(), 'muster-control-plane-'))
-    if (!options.outlives) removeAtEnd(dir)
+    if (!options.outlives && !keepLogs) removeAtEnd(dir)
     const site: Site = { dir, tools, credentials: await createCredentials(dir), outlives: options.outlives ?? false }
     const core = await startCore(site, options)
     const { cert } = await servingCertificate(site.credentials)
@@ -96,7 +99,7 @@ export class Cluster {
     await this.client.close()
     // Nothing in here is worth a graceful end; killing takes milliseconds.
     await Promise.all(this.#processes.map(each => each.kill()))
-    if (!process.env['TEST_KEEP_LOGS']) await rm(this.site.dir, { recursive: true, force: true, maxRetries: 5 })
+    if (!keepLogs) await rm(this.site.dir, { recursive: true, force: true, maxRetries: 5 })
   }
 
   /** The ends of the logs of all processes, for a failure's text. */

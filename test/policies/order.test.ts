@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import t from 'tap'
 import { annotations, commit, gangGate } from '../../policies/names.ts'
 import { order, type Waiting } from '../../policies/order.ts'
@@ -75,8 +75,8 @@ t.test('is total: the same in whatever order they come, and nobody is lost', asy
   )
 })
 
+const places = (entries: readonly Waiting[]) => order(entries).map(each => (each.namespace === 'y' ? each.key : ''))
 t.test("a namespace's annotations leave the places of all others alone", async () => {
-  const places = (entries: readonly Waiting[]) => order(entries).map(each => (each.namespace === 'y' ? each.key : ''))
   fc.assert(
     fc.property(anyGangs, entries => {
       const plain = entries.map(each => (each.namespace === 'x' ? { ...each, annotationPriority: 0 } : each))

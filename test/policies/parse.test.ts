@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import t from 'tap'
 import { parseDuration, parseInteger } from '../../policies/parse.ts'
 import { amountOf, milliValue, parseQuantity, value } from '../../policies/quantity.ts'
