@@ -7,7 +7,7 @@ import { compare } from './text.ts'
 import type { Pod } from './types.ts'
 
 /** The reason of a node that kube-scheduler refused for a cause that is not modelled here. */
-export const refusedBefore = 'node(s) refused by kube-scheduler'
+const refusedBefore = 'node(s) refused by kube-scheduler'
 /** The reason of a node that no filter refuses: a filter that breaks its promises. */
 const unexplained = 'node(s) for no known reason'
 

@@ -7,7 +7,6 @@ import { nodeUnschedulable } from './node-unschedulable.ts'
 import { taints } from './taints.ts'
 
 export { runFilters } from './framework.ts'
-export { plan } from './planner.ts'
 
 /** Gangs are planned, single pods pass through. What never changes on a node is asked first: evictions cannot help. */
 export const muster: Profile = {

@@ -1,15 +1,6 @@
 import type { FilterPlugin } from '../policies/framework.ts'
 import { nodeInfo, Snapshot } from '../policies/snapshot.ts'
-import type {
-  HostPort,
-  Node,
-  NodeSelectorTerm,
-  Pod,
-  Requirement,
-  Resources,
-  Shape,
-  Toleration
-} from '../policies/types.ts'
+import type { HostPort, Node, NodeSelectorTerm, Pod, Requirement, Shape, Toleration } from '../policies/types.ts'
 
 const GiB = 1024 ** 3
 const none: Shape = {
@@ -274,4 +265,4 @@ export function reasonOf(plugin: FilterPlugin, one: PodBuilder, on: NodeBuilder,
   return status.code === 'Success' ? undefined : status.reason
 }
 
-export type { NodeBuilder, PodBuilder, Resources }
+export type { NodeBuilder, PodBuilder }

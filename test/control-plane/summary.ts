@@ -1,16 +1,20 @@
 import { gangKey } from './history.ts'
 import { isBound, isGated, isNominated, type Pod } from './objects.ts'
 
-/** One line for all pods, one per gang and one for each namespace's other pods: how many are in which state, and one refusal's text. */
+const longest = 30
+
+/**
+ * One line for all pods, then one per gang and one for each namespace's other pods: how many are in which state, and
+ * one refusal's text; those with unbound pods come first.
+ */
 export function summary(pods: readonly Pod[]): string {
-  const groups = new Map<string, Pod[]>()
-  for (const pod of pods) {
-    const key = gangKey(pod) ?? `${pod.metadata.namespace} (no gang)`
-    groups.set(key, [...(groups.get(key) ?? []), pod])
-  }
-  const lines = [...groups].toSorted(([one], [other]) => (one < other ? -1 : 1)).map(([key, group]) => line(key, group))
-  const shown = lines.slice(0, 30)
-  return [line('all', pods), ...shown, ...(lines.length > shown.length ? [`… and ${lines.length - shown.length} more`] : [])].join('\n')
+  const groups = [...Map.groupBy(pods, pod => gangKey(pod) ?? `${pod.metadata.namespace} (no gang)`)]
+  const unbound = (group: readonly Pod[]) => group.filter(pod => !isBound(pod)).length
+  const lines = groups
+    .toSorted(([one, left], [other, right]) => unbound(right) - unbound(left) || (one < other ? -1 : 1))
+    .map(([key, group]) => line(key, group))
+  const more = lines.length > longest ? [`… and ${lines.length - longest} more`] : []
+  return [line('all', pods), ...lines.slice(0, longest), ...more].join('\n')
 }
 
 function line(key: string, pods: readonly Pod[]): string {
