@@ -1,4 +1,11 @@
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController
+} from 'fastify'
 import type { Registry } from 'prom-client'
 import { gangRoutes, type Reports } from './api/gangs.ts'
 import { reasonOf } from './errors.ts'
@@ -36,24 +43,46 @@ export function buildApi({ reports, checks, registry, logger }: AppParts): Fasti
   return app
 }
 
-function server(loggerInstance: FastifyBaseLogger): FastifyInstance {
+function server(logger: FastifyBaseLogger): FastifyInstance {
+  const refuse = (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const { status, said } = answerTo(error, request)
+    if (status >= 500) logger.error({ err: error }, 'failed to answer a request')
+    return reply.code(status).send({ error: said })
+  }
   const app = Fastify({
-    loggerInstance,
-    disableRequestLogging: true,
+    loggerInstance: onlyWarnings(logger),
+    logController: new LogController({ disableRequestLogging: true }),
     // Go keeps idle connections for 90 s and does not repeat a POST on one that the server has just closed.
     keepAliveTimeout: 120_000,
     // A 503 while draining would be a scheduling error; what has arrived is answered.
     return503OnClosing: false,
-    routerOptions: { ignoreTrailingSlash: true }
+    // The names of pods go up to 253 characters.
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: 1000 },
+    frameworkErrors: (error, request, reply) => void refuse(error, request, reply as FastifyReply)
   })
-  app.setErrorHandler((error, _request, reply) => {
-    const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500
-    if (status >= 500) loggerInstance.error({ err: error }, 'failed to answer a request')
-    return reply.code(status).send({ error: status >= 500 ? 'muster failed to answer; its log says why' : reasonOf(error) })
-  })
+  app.setErrorHandler(refuse)
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?')[0]
     return reply.code(404).send({ error: `muster has no ${request.method} ${path}` })
   })
   return app
+}
+
+/** What the framework says in words of its own, in ours. */
+const sentences: Readonly<Record<string, (request: FastifyRequest) => string>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: ({ routeOptions }) => `the body is larger than ${routeOptions.bodyLimit} bytes`,
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: () => 'the content type must be application/json',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: () => 'the body is not as long as its Content-Length says'
+}
+
+function answerTo(error: unknown, request: FastifyRequest): { readonly status: number; readonly said: string } {
+  const { statusCode: status = 500, code = '' } = error instanceof Error ? (error as Partial<FastifyError>) : {}
+  if (status >= 500) return { status, said: 'muster failed to answer; its log says why' }
+  return { status, said: sentences[code]?.(request) ?? reasonOf(error) }
+}
+
+/** Fastify's own lines below a warning only repeat what `main.ts` says. */
+function onlyWarnings(logger: FastifyBaseLogger): FastifyBaseLogger {
+  const level = ['error', 'fatal', 'silent'].includes(logger.level) ? logger.level : 'warn'
+  return logger.child({}, { level })
 }

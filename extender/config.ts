@@ -29,7 +29,10 @@ export type LogLevel = (typeof logLevels)[number]
 
 /** What users may say, one row each: the flag, `MUSTER_` + the flag in capitals, and the same key in the file. */
 const options = {
-  kubeconfig: { hint: 'FILE', help: 'kubeconfig of the cluster (default: KUBECONFIG, ~/.kube/config, or the service account)' },
+  kubeconfig: {
+    hint: 'FILE',
+    help: 'kubeconfig of the cluster (default: KUBECONFIG, ~/.kube/config, or the service account)'
+  },
   listen: { hint: 'HOST:PORT', fallback: '127.0.0.1:8888', help: 'where kube-scheduler reaches the verbs' },
   'api-listen': { hint: 'HOST:PORT', fallback: '127.0.0.1:8889', help: 'where people reach the API; port 0 is any' },
   'scheduler-name': {
@@ -37,8 +40,16 @@ const options = {
     list: true,
     help: 'one more scheduler name whose pods muster plans; may be repeated'
   },
-  'bind-timeout': { hint: 'DURATION', fallback: '30s', help: "kube-scheduler's patience at bind; the barrier ends 5s earlier" },
-  'gang-settle': { hint: 'DURATION', fallback: '1s', help: 'a gang of undeclared size is complete after so long without a new member' },
+  'bind-timeout': {
+    hint: 'DURATION',
+    fallback: '30s',
+    help: "kube-scheduler's patience at bind; the barrier ends 5s earlier"
+  },
+  'gang-settle': {
+    hint: 'DURATION',
+    fallback: '1s',
+    help: 'a gang of undeclared size is complete after so long without a new member'
+  },
   'hold-ttl': { hint: 'DURATION', fallback: '60s', help: 'room is held no longer for a gang that does not start' },
   resync: { hint: 'DURATION', fallback: '30s', help: 'everything is looked at again so often' },
   'log-level': { hint: 'LEVEL', fallback: 'info', help: logLevels.join(', ') },
@@ -51,7 +62,11 @@ export type OptionName = keyof typeof options
 const row = (name: OptionName): Row => options[name]
 const names = Object.keys(options) as OptionName[]
 
-type Source = { readonly from: string; readonly values: ReadonlyMap<string, readonly string[]> }
+/** `key` is what users call that option there. */
+type Source = { readonly key: (name: OptionName) => string; readonly values: ReadonlyMap<string, readonly string[]> }
+
+/** Timers count no further than 24.8 days, and nobody means so much. */
+const longestMs = 24 * 3_600_000
 
 /** Flags over environment over file over defaults. Throws UsageError that names the key, the source and the rule. */
 export function loadConfig(args: readonly string[], env: Readonly<Record<string, string | undefined>>): Config {
@@ -77,7 +92,10 @@ function fromFlags(args: readonly string[]): Source {
   const spec = Object.fromEntries(names.map(name => [name, { type: 'string' as const, multiple: true as const }]))
   try {
     const { values } = parseArgs({ args: [...args], options: spec, allowPositionals: false })
-    return { from: 'flag --', values: new Map(Object.entries(values).map(([key, value]) => [key, value ?? []])) }
+    return {
+      key: name => `flag --${name}`,
+      values: new Map(Object.entries(values).map(([key, value]) => [key, value ?? []]))
+    }
   } catch (error) {
     throw new UsageError(`${reasonOf(error).split('. ')[0]}; see --help`)
   }
@@ -86,29 +104,56 @@ function fromFlags(args: readonly string[]): Source {
 function fromEnvironment(env: Readonly<Record<string, string | undefined>>): Source {
   const values = new Map<string, string[]>()
   for (const [key, value] of Object.entries(env)) {
-    // MUSTER_SERVER is read by the commands that ask a running muster.
-    if (!key.startsWith('MUSTER_') || key === 'MUSTER_SERVER' || value === undefined) continue
-    const name = key.slice('MUSTER_'.length).toLowerCase().replaceAll('_', '-')
-    if (!isOption(name)) throw new UsageError(`environment variable ${key} is none of muster's; known are ${known(variableOf)}`)
+    if (!key.startsWith('MUSTER_') || value === undefined || isForeign(key, value)) continue
+    const name = names.find(each => variableOf(each) === key)
+    if (!name) throw new UsageError(`environment variable ${key} is none of muster's; known are ${known(variableOf)}`)
     values.set(name, row(name).list ? value.split(',') : [value])
   }
-  return { from: 'environment variable ', values }
+  return { key: name => `environment variable ${variableOf(name)}`, values }
+}
+
+/**
+ * MUSTER_SERVER is read by the commands that ask a running muster. The others are what the kubelet sets in every pod of
+ * a namespace that has a Service named `muster` or `muster-…`.
+ */
+function isForeign(key: string, value: string): boolean {
+  if (key === 'MUSTER_SERVER' || /_SERVICE_(HOST|PORT(_\w+)?)$/.test(key)) return true
+  return (
+    /_PORT_\d+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO))?$/.test(key) || (key.endsWith('_PORT') && /^\w+:\/\//.test(value))
+  )
 }
 
 function fromFile(path: string): Source {
+  const values = new Map<string, string[]>()
+  for (const [name, value] of Object.entries(contentOf(path))) {
+    const key = `${path}: key ${name}`
+    if (!isOption(name) || name === 'config')
+      throw new UsageError(`${key} is none of muster's; known are ${known(each => each)}`)
+    const all: readonly unknown[] = row(name).list && Array.isArray(value) ? value : [value]
+    values.set(
+      name,
+      all.map(each => scalar(each, key))
+    )
+  }
+  return { key: name => `${path}: key ${name}`, values }
+}
+
+function contentOf(path: string): Record<string, unknown> {
   let content: unknown
   try {
-    content = parse(readFileSync(path, 'utf8'))
+    // A file of nothing but comments holds null.
+    content = parse(readFileSync(path, 'utf8')) ?? {}
   } catch (error) {
     throw new UsageError(`cannot read the configuration file ${path}: ${reasonOf(error)}`)
   }
-  if (typeof content !== 'object' || content === null) throw new UsageError(`the configuration file ${path} must hold keys and values`)
-  const values = new Map<string, string[]>()
-  for (const [key, value] of Object.entries(content)) {
-    if (!isOption(key) || key === 'config') throw new UsageError(`key ${key} in ${path} is none of muster's; known are ${known(name => name)}`)
-    values.set(key, (Array.isArray(value) ? value : [value]).map(String))
-  }
-  return { from: `${path}: key `, values }
+  if (typeof content === 'object' && content !== null && !Array.isArray(content)) return { ...content }
+  throw new UsageError(`the configuration file ${path} must hold keys and values`)
+}
+
+function scalar(value: unknown, key: string): string {
+  if (typeof value !== 'string' && typeof value !== 'number')
+    throw new UsageError(`${key}: ${JSON.stringify(value)} must be a text`)
+  return String(value)
 }
 
 function isOption(name: string): name is OptionName {
@@ -124,17 +169,20 @@ function variableOf(name: OptionName): string {
 }
 
 function read(sources: readonly Source[]): Config {
-  const get = (name: OptionName): { readonly text: string | undefined; readonly all: readonly string[]; readonly key: string } => {
+  const get = (name: OptionName): Value => {
     const source = sources.find(each => each.values.has(name))
     const { fallback } = row(name)
     const all = source?.values.get(name) ?? (fallback === undefined ? [] : [fallback])
-    const shown = source?.from.startsWith('environment') ? variableOf(name) : name
-    return { text: all.at(-1), all, key: `${source?.from ?? 'default of '}${shown}` }
+    return { text: all.at(-1), all, key: source?.key(name) ?? `default of ${name}` }
   }
   const duration = (name: OptionName, least: number): number => {
     const { text, key } = get(name)
     const value = parseDuration(text ?? '')
-    if (value === undefined || value < least) throw new UsageError(`${key}: ${text} must be a duration of at least ${least}ms, such as 30s or 1m30s`)
+    if (value === undefined || value < least || value > longestMs) {
+      throw new UsageError(
+        `${key}: ${shown(text)} must be a duration from ${least / 1000}s to 24h, such as 30s or 1m30s`
+      )
+    }
     return value
   }
   return Object.freeze({
@@ -153,11 +201,20 @@ function read(sources: readonly Source[]): Config {
 
 type Value = { readonly text: string | undefined; readonly all: readonly string[]; readonly key: string }
 
+/** IPv6 stands in brackets, as in URLs. */
 function address({ text, key }: Value): Address {
-  const match = /^(.+):(\d{1,5})$/.exec(text ?? '')
-  const port = Number(match?.[2])
-  if (!match?.[1] || port > 65_535) throw new UsageError(`${key}: ${text} must be HOST:PORT, such as 127.0.0.1:8888`)
-  return { host: match[1].replace(/^\[(.*)\]$/, '$1'), port }
+  const [, v6, name, digits] = /^(?:\[([\da-fA-F:.]+(?:%\w+)?)\]|([\w.-]+)):(\d{1,5})$/.exec(text ?? '') ?? []
+  const host = v6 ?? name
+  const port = Number(digits)
+  if (host === undefined || port > 65_535) {
+    throw new UsageError(`${key}: ${shown(text)} must be HOST:PORT, such as 127.0.0.1:8888 or [::1]:8888`)
+  }
+  return { host, port }
+}
+
+/** An empty text, or one with blanks at its ends, needs its quotes to be seen. */
+function shown(text: string | undefined): string {
+  return text === undefined || /^$|^\s|\s$/.test(text) ? JSON.stringify(text ?? '') : text
 }
 
 function schedulerNames({ all, key }: Value): ReadonlyMap<string, ProfileName> {
@@ -165,7 +222,9 @@ function schedulerNames({ all, key }: Value): ReadonlyMap<string, ProfileName> {
   for (const text of all) {
     const [name = '', profile = 'muster', ...rest] = text.split('=')
     if (!/^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$/.test(name) || rest.length > 0) {
-      throw new UsageError(`${key}: ${JSON.stringify(text)} must be NAME or NAME=PROFILE, NAME in lower-case letters, digits, dashes and dots`)
+      throw new UsageError(
+        `${key}: ${JSON.stringify(text)} must be NAME or NAME=PROFILE, NAME in lower-case letters, digits, dashes and dots`
+      )
     }
     profiles.set(name, oneOf({ text: profile, all: [], key }, profileNames))
   }
@@ -174,6 +233,6 @@ function schedulerNames({ all, key }: Value): ReadonlyMap<string, ProfileName> {
 
 function oneOf<T extends string>({ text, key }: Value, allowed: readonly T[]): T {
   const found = allowed.find(each => each === text)
-  if (found === undefined) throw new UsageError(`${key}: ${text} must be one of ${allowed.join(', ')}`)
+  if (found === undefined) throw new UsageError(`${key}: ${shown(text)} must be one of ${allowed.join(', ')}`)
   return found
 }

@@ -3,10 +3,11 @@ import type { FastifyInstance } from 'fastify'
 import { pino, type Logger } from 'pino'
 import { Gauge, Registry } from 'prom-client'
 import { muster } from '../policies/index.ts'
-import { buildApi, buildApp } from './app.ts'
+import { type AppParts, buildApi, buildApp } from './app.ts'
 import { systemClock } from './clock.ts'
 import type { Address, Config } from './config.ts'
 import { InvariantViolation, reasonOf } from './errors.ts'
+import { keepsAnnotation, keepsLabel } from './gangs/dialects.ts'
 import { Gangs } from './gangs/gangs.ts'
 import type { ApiServer } from './kubernetes/api-server.ts'
 import { Binder } from './kubernetes/binder.ts'
@@ -38,41 +39,47 @@ export async function serve(config: Config): Promise<void> {
     ...(config.kubeconfig === undefined ? {} : { kubeconfig: config.kubeconfig })
   })
   const state = new State()
-  const projector = new Projector()
+  const projector = new Projector({ keepLabel: keepsLabel, keepAnnotation: keepsAnnotation })
   const cache = new Cache({ api, clock: systemClock, random: Math.random, log, metrics, projector, state })
   const gangs = buildGangs({ config, log, registry, metrics, api, state })
 
-  let ready = false
+  const life = { ready: false, minor: 0 }
   const checks = [
     ...cache.checks(),
-    { name: 'gangs', problem: (): string | undefined => (ready ? undefined : 'not taken over yet') }
+    { name: 'gangs', problem: (): string | undefined => (life.ready ? undefined : 'not taken over yet') }
   ]
-  let minor = 0
-  const verbs = { gangs, ready: () => ready, project: projector.pod, absentIsUnresolvable: () => minor >= 36 }
-  const parts = { verbs, reports: gangs.reports, checks, registry, logger: log }
-  const servers = [
-    { app: buildApp(parts), at: config.listen, what: 'extender' },
-    { app: buildApi(parts), at: config.apiListen, what: 'API' }
-  ]
-  for (const { app, at, what } of servers) await listen(app, at, { what, log })
-  closeOnSignal(servers.map(server => server.app), log)
+  const verbs = {
+    gangs,
+    ready: () => life.ready,
+    project: projector.pod,
+    absentIsUnresolvable: () => life.minor >= 36
+  }
+  await open(config, { verbs, reports: gangs.reports, checks, registry, logger: log }, log)
 
   const from = systemClock.now()
   await cache.start()
-  minor = await minorVersion(api)
+  life.minor = await minorVersion(api)
   gangs.start()
-  ready = true
-  const seconds = (systemClock.now() - from) / 1000
-  rebuildDuration(registry).set(seconds)
-  log.info({ seconds }, 'ready')
+  life.ready = true
+  report((systemClock.now() - from) / 1000, registry, log)
 }
 
-function rebuildDuration(registry: Registry): Gauge {
-  return new Gauge({
+/** Answers from now on, if only that it is not ready, until a signal ends it. */
+async function open(config: Config, parts: AppParts, log: Logger): Promise<void> {
+  const [app, api] = [buildApp(parts), buildApi(parts)]
+  await listen(app, config.listen, { what: 'extender', log })
+  await listen(api, config.apiListen, { what: 'API', log })
+  closeOnSignal([app, api], log)
+}
+
+function report(seconds: number, registry: Registry, log: Logger): void {
+  const rebuild = new Gauge({
     name: 'muster_rebuild_duration_seconds',
     help: 'Time from the start to the moment when everything was listed and taken over.',
     registers: [registry]
   })
+  rebuild.set(seconds)
+  log.info({ seconds }, 'ready')
 }
 
 type Wiring = {
@@ -110,7 +117,11 @@ async function minorVersion(api: ApiServer): Promise<number> {
   return Number.parseInt(typeof minor === 'string' ? minor : '0', 10) || 0
 }
 
-async function listen(app: FastifyInstance, { host, port }: Address, { what, log }: { what: string; log: Logger }): Promise<void> {
+async function listen(
+  app: FastifyInstance,
+  { host, port }: Address,
+  { what, log }: { what: string; log: Logger }
+): Promise<void> {
   closeQuickly(app)
   const url = await app.listen({ host, port })
   log.info({ url }, `the ${what} listens`)

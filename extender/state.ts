@@ -1,8 +1,23 @@
 import { nodeInfo, Snapshot, type NodeInfo } from '../policies/snapshot.ts'
-import type { Node, Pod } from '../policies/types.ts'
+import type { Node, Pod, Resources } from '../policies/types.ts'
 
 /** The size that a pod's controller wants; undefined where it does not say. */
 export type ControllerSize = { readonly uid: string; readonly size: number | undefined }
+
+/** What a PodGroup object says of its gang, whatever its API. */
+export type PodGroup = {
+  /** Its API group, such as `scheduling.x-k8s.io`. */
+  readonly api: string
+  readonly namespace: string
+  readonly name: string
+  /** Undefined where it does not say. */
+  readonly minMember: number | undefined
+  /** Minimum by role; empty without roles. */
+  readonly roles: ReadonlyMap<string, number>
+  readonly minResources: Resources | undefined
+  /** How long the gang may wait, in milliseconds. */
+  readonly timeoutMs: number | undefined
+}
 
 /** What changed about a pod: `before` is absent for a new pod, `after` for one that is gone. */
 export type PodChange = { readonly before: Pod | undefined; readonly after: Pod | undefined }
@@ -13,6 +28,8 @@ export interface StateListener {
   /** The node is new, gone, or differs in something that decides where pods fit. */
   nodeChanged(name: string): void
   controllerChanged(uid: string): void
+  /** `API/NAMESPACE/NAME` is new, gone, or different. */
+  podGroupChanged?(key: string): void
 }
 
 const isDone = (pod: Pod): boolean => pod.phase === 'Succeeded' || pod.phase === 'Failed'
@@ -25,6 +42,8 @@ export class State {
   readonly #pods = new Map<string, Pod>()
   readonly #nodes = new Map<string, Node>()
   readonly #controllers = new Map<string, number | undefined>()
+  /** By `API/NAMESPACE/NAME`. */
+  readonly #podGroups = new Map<string, PodGroup>()
   /** Pod uid → node of a binding that we sent and the watch has not shown. */
   readonly #assumed = new Map<string, string>()
   readonly #byNode = new Map<string, Map<string, Pod>>()
@@ -53,6 +72,11 @@ export class State {
 
   controllerSize(uid: string): number | undefined {
     return this.#controllers.get(uid)
+  }
+
+  /** The PodGroup `API/NAMESPACE/NAME`. */
+  podGroup(key: string): PodGroup | undefined {
+    return this.#podGroups.get(key)
   }
 
   /** Pods without a node that are nominated for one. */
@@ -129,6 +153,14 @@ export class State {
 
   removeController(uid: string): void {
     this.#controllers.delete(uid)
+  }
+
+  /** `group` is undefined once the object is gone. */
+  setPodGroup(key: string, group: PodGroup | undefined): void {
+    if (this.#podGroups.get(key) === group) return
+    if (group) this.#podGroups.set(key, group)
+    else this.#podGroups.delete(key)
+    for (const listener of this.#listeners) listener.podGroupChanged?.(key)
   }
 
   /** A binding of ours is on its way or accepted: the room is taken from now on. */

@@ -12,7 +12,9 @@ type Named = { Params: { name: string }; Querystring: { namespace?: string } }
 /** GET /gangs, /gangs/NAME and /explain/POD; `?namespace=` says where, `default` if it says nothing. */
 export function gangRoutes(app: FastifyInstance, reports: Reports): void {
   app.get<{ Querystring: { namespace?: string } }>('/gangs', async ({ query }) => ({
-    gangs: reports.gangs().filter(gang => query.namespace === undefined || ('namespace' in gang && gang.namespace === query.namespace))
+    gangs: reports
+      .gangs()
+      .filter(gang => query.namespace === undefined || ('namespace' in gang && gang.namespace === query.namespace))
   }))
   app.get<Named>('/gangs/:name', async ({ params, query }, reply) => {
     const namespace = query.namespace ?? 'default'

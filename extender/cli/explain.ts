@@ -21,13 +21,12 @@ export const explain = {
       process.stdout.write(usage)
       return
     }
-    const { server, namespace, json, positionals } = clientArgs(args)
-    const [pod] = positionals
-    if (pod === undefined) throw new UsageError('name the pod: muster explain POD')
-    // `kubectl` habits: NAMESPACE/POD works as well.
-    const [where, name] = pod.includes('/') ? pod.split('/', 2) : [namespace ?? 'default', pod]
-    const query = new URLSearchParams({ namespace: where ?? 'default' })
-    const report = (await ask(server, `/explain/${encodeURIComponent(name ?? '')}?${query}`)) as PodReport
+    const { server, namespace = 'default', json, name: pod } = clientArgs(args)
+    if (!pod) throw new UsageError('name the pod: muster explain POD')
+    // Logs write NAMESPACE/POD; it works as well.
+    const [where = namespace, name = ''] = pod.includes('/') ? pod.split('/', 2) : [namespace, pod]
+    const path = `/explain/${encodeURIComponent(name)}?namespace=${encodeURIComponent(where)}`
+    const report = (await ask(server, path)) as PodReport
     process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : `${text(report)}\n`)
   }
 }

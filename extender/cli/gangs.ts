@@ -19,13 +19,15 @@ export const gangs = {
       process.stdout.write(usage)
       return
     }
-    const { server, namespace, json, positionals } = clientArgs(args)
-    const [name] = positionals
+    const { server, namespace, json, name } = clientArgs(args)
     const query = namespace === undefined ? '' : `?namespace=${encodeURIComponent(namespace)}`
     const path = name === undefined ? '/gangs' : `/gangs/${encodeURIComponent(name)}`
     const answer = await ask(server, path + query)
     if (json) process.stdout.write(`${JSON.stringify(answer, null, 2)}\n`)
-    else process.stdout.write(`${name === undefined ? list(answer as { gangs: GangReport[] }) : show(answer as GangReport)}\n`)
+    else
+      process.stdout.write(
+        `${name === undefined ? list(answer as { gangs: GangReport[] }) : show(answer as GangReport)}\n`
+      )
   }
 }
 

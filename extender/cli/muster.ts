@@ -2,6 +2,7 @@
 import { reasonOf, UsageError } from '../errors.ts'
 import { explain } from './explain.ts'
 import { gangs } from './gangs.ts'
+import { lint } from './lint.ts'
 import { schedulerConfig } from './scheduler-config.ts'
 import { serve } from './serve.ts'
 
@@ -12,7 +13,7 @@ export type Command = {
   run(args: readonly string[]): Promise<void>
 }
 
-const commands: readonly Command[] = [serve, schedulerConfig, gangs, explain]
+const commands: readonly Command[] = [serve, schedulerConfig, lint, gangs, explain]
 
 function help(): string {
   const rows = commands.map(({ name, summary }) => `  ${name.padEnd(18)}${summary}`)
@@ -25,12 +26,16 @@ async function main([name, ...args]: readonly string[]): Promise<void> {
     return
   }
   const command = commands.find(each => each.name === name)
-  if (!command) throw new UsageError(`muster has no command ${JSON.stringify(name)}; known are ${commands.map(each => each.name).join(', ')}`)
+  if (!command)
+    throw new UsageError(
+      `there is no command ${JSON.stringify(name)}; known are ${commands.map(each => each.name).join(', ')}`
+    )
   await command.run(args)
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {
   const expected = error instanceof UsageError
   process.stderr.write(`muster: ${expected ? error.message : reasonOf(error)}\n`)
-  process.exitCode = expected ? 2 : 1
+  // A server that has begun to listen must not keep a failed start alive.
+  process.exit(expected ? 2 : 1)
 })

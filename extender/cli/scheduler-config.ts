@@ -22,7 +22,11 @@ export function schedulerConfiguration(config: Config, extender: string): object
   return {
     apiVersion: 'kubescheduler.config.k8s.io/v1',
     kind: 'KubeSchedulerConfiguration',
-    clientConnection: { ...(config.kubeconfig === undefined ? {} : { kubeconfig: config.kubeconfig }), qps: 1000, burst: 2000 },
+    clientConnection: {
+      ...(config.kubeconfig === undefined ? {} : { kubeconfig: config.kubeconfig }),
+      qps: 1000,
+      burst: 2000
+    },
     leaderElection: { leaderElect: false },
     profiles: [...config.schedulerNames.keys()].map(schedulerName => ({ schedulerName })),
     extenders: [
@@ -47,6 +51,9 @@ export const schedulerConfig = {
 
 function extenderOf({ extender }: Config): string {
   if (extender === undefined) throw new UsageError('--extender URL is missing: where does kube-scheduler reach muster?')
-  if (!URL.canParse(extender) || !/^https?:/.test(extender)) throw new UsageError(`--extender: ${extender} must be a URL such as http://127.0.0.1:8888`)
+  // kube-scheduler appends the verb to it, so nothing may follow the path.
+  if (!URL.canParse(extender) || !/^https?:\/\/[^?#\s]+$/.test(extender)) {
+    throw new UsageError(`--extender: ${extender} must be a URL such as http://127.0.0.1:8888`)
+  }
   return extender.replace(/\/+$/, '')
 }

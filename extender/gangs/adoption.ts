@@ -1,6 +1,6 @@
 import { commit } from '../../policies/names.ts'
 import type { Claim, Pod } from '../../policies/types.ts'
-import { placeable, placed, satisfied, type Gang } from './gang.ts'
+import { isWhole, placeable, placed, type Gang } from './gang.ts'
 
 /** What a former life decided about a gang, as far as the API shows it. */
 export type Former = {
@@ -27,8 +27,7 @@ function fromRecord(gang: Gang): Former | undefined {
 
 function fromNominations(gang: Gang): Former | undefined {
   const claims = claimsFor(placeable(gang), pod => pod.nominatedNodeName)
-  const quorum = gang.minMember ?? Number.POSITIVE_INFINITY
-  return claims.size > 0 && satisfied(gang) + claims.size >= quorum ? { plan: undefined, claims } : undefined
+  return claims.size > 0 && isWhole(gang, claims) ? { plan: undefined, claims } : undefined
 }
 
 function claimsFor(pods: readonly Pod[], nodeOf: (pod: Pod) => string | undefined): Map<string, Claim> {

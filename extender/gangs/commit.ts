@@ -3,7 +3,7 @@ import type { Pod } from '../../policies/types.ts'
 import type { Clock } from '../clock.ts'
 import type { State } from '../state.ts'
 import type { Barrier } from './barrier.ts'
-import { satisfied, type Gang } from './gang.ts'
+import { isWhole, satisfied, type Gang } from './gang.ts'
 import type { Hold, Ledger } from './ledger.ts'
 import type { Binder, BindResult, Log, OnViolation } from './ports.ts'
 
@@ -85,10 +85,9 @@ export class Commit {
     const hold = ledger.hold(key)
     const gang = this.#parts.gang(key)
     if (!hold || !gang) return
-    const waiting = [...barrier.waiting(key)].filter(uid => hold.claims.has(uid)).length
-    if (waiting === 0) return
-    const min = gang.minMember ?? Number.POSITIVE_INFINITY
-    if (!hold.firm && satisfied(gang) + waiting < min) return
+    const waiting = new Set([...barrier.waiting(key)].filter(uid => hold.claims.has(uid)))
+    if (waiting.size === 0) return
+    if (!hold.firm && !isWhole(gang, waiting)) return
     // Pods of other schedulers may have taken the room since it was planned.
     if (!this.#parts.stillFits(hold)) return
     ledger.setFirm(key, true)

@@ -5,7 +5,7 @@ import type { Clock } from '../clock.ts'
 import type { PodChange, State, StateListener } from '../state.ts'
 import { formerPlan } from './adoption.ts'
 import type { Commit } from './commit.ts'
-import { placeable, placed, satisfied, type Gang } from './gang.ts'
+import { isDegraded, placeable, placed, satisfied, type Gang } from './gang.ts'
 import type { Journal } from './journal.ts'
 import type { Keeper } from './keeper.ts'
 import type { Ledger } from './ledger.ts'
@@ -86,6 +86,10 @@ export class Coordinator implements StateListener {
 
   controllerChanged(uid: string): void {
     for (const key of this.#parts.roster.gangsOfController(uid)) this.revisit(key)
+  }
+
+  podGroupChanged(key: string): void {
+    for (const gang of this.#parts.roster.gangsOfPodGroup(key)) this.revisit(gang)
   }
 
   /** Looks at the gang again in the next pass. */
@@ -178,7 +182,7 @@ export class Coordinator implements StateListener {
 
   #signature(gang: Gang): string {
     const open = this.#unplaced(gang).map(pod => pod.uid)
-    return [this.#room, gang.minMember, gang.priority, satisfied(gang), ...open].join()
+    return [this.#room, gang.minMember, [...gang.roles].join(), gang.priority, satisfied(gang), ...open].join()
   }
 
   #try(gang: Gang, touched: Set<string>): void {
@@ -242,8 +246,4 @@ export class Coordinator implements StateListener {
 /** kube-scheduler's words, where it found no node for the pod. */
 function refusalOf({ scheduled }: Pod): string | undefined {
   return scheduled?.reason === 'Unschedulable' ? scheduled.message : undefined
-}
-
-function isDegraded(gang: Gang): boolean {
-  return placed(gang) > 0 && satisfied(gang) < (gang.minMember ?? 0)
 }

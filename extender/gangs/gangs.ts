@@ -7,7 +7,7 @@ import type { State } from '../state.ts'
 import { Barrier } from './barrier.ts'
 import { Commit } from './commit.ts'
 import { Coordinator } from './coordinator.ts'
-import { placed } from './gang.ts'
+import { survives } from './gang.ts'
 import { Guard } from './guard.ts'
 import { Journal } from './journal.ts'
 import { Keeper } from './keeper.ts'
@@ -19,6 +19,7 @@ import { Reconciler } from './reconciler.ts'
 import { Refusals } from './refusals.ts'
 import { Reports } from './report.ts'
 import { Roster } from './roster.ts'
+import { WriteQueue } from './write-queue.ts'
 
 export type GangsParts = {
   readonly state: State
@@ -76,6 +77,7 @@ export class Gangs {
       parts.onViolation(error)
     }
     const ledger = this.#ledger
+    const writes = new WriteQueue(parts.concurrency)
     const revisit = (key: string): void => this.#coordinator.revisit(key)
     const roster = new Roster({ state, clock, ours, settleMs: parts.settleMs })
     const barrier = new Barrier(clock, metrics)
@@ -88,7 +90,7 @@ export class Gangs {
       groupOf: pod => roster.keyOf(pod)
     })
     const reconciler = new Reconciler({
-      ...{ nominator: parts.nominator, clock, log, revisit, concurrency: parts.concurrency },
+      ...{ nominator: parts.nominator, clock, log, revisit, writes },
       plannedNode: uid => ledger.of(uid)?.claim.node,
       arrived: uid => this.#commit.has(uid)
     })
@@ -180,8 +182,7 @@ export class Gangs {
       const gang = key === undefined ? undefined : this.#roster.gang(key)
       if (!gang) continue
       if (this.#ledger.hold(gang.key)?.firm) return false
-      const left = placed(gang) - hit.length
-      if (left > 0 && left < (gang.minMember ?? 1)) return false
+      if (!survives(gang, new Set(hit.map(pod => pod.uid)))) return false
     }
     return true
   }

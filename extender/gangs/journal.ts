@@ -1,7 +1,7 @@
 import type { Explanation } from '../../policies/planner.ts'
 import type { Clock } from '../clock.ts'
 import type { State } from '../state.ts'
-import { gangState, gangStates, placeable, placed, satisfied, type Gang, type GangState } from './gang.ts'
+import { gangState, gangStates, missing, placeable, placed, satisfied, type Gang, type GangState } from './gang.ts'
 import type { Hold, Ledger } from './ledger.ts'
 import type { GangMetrics } from './metrics.ts'
 import type { Log, Recorder } from './ports.ts'
@@ -25,6 +25,8 @@ type Entry = {
   waitingSince: number | undefined
   partialSince: number | undefined
   noticedAt: number | undefined
+  /** The annotations of which the gang heard that they are not active. */
+  inactive: string
 }
 
 export type JournalParts = {
@@ -62,6 +64,7 @@ export class Journal {
     const partial = placed(gang) > 0 && state !== 'running' && state !== 'finished'
     entry.partialSince = partial ? (entry.partialSince ?? this.#parts.clock.now()) : undefined
     this.#notice(gang, entry)
+    this.#noticeInactive(gang, entry)
   }
 
   planned(gang: Gang, hold: Hold): void {
@@ -118,7 +121,8 @@ export class Journal {
       explanation: undefined,
       waitingSince: undefined,
       partialSince: undefined,
-      noticedAt: undefined
+      noticedAt: undefined,
+      inactive: ''
     }
     this.#entries.set(key, entry)
     this.#parts.metrics.transitions.inc({ to: 'forming' })
@@ -154,6 +158,17 @@ export class Journal {
     }
   }
 
+  /** One event per gang, on its oldest member that is still to be placed. */
+  #noticeInactive(gang: Gang, entry: Entry): void {
+    const inactive = gang.inactive.join(', ')
+    const pod = gang.members.find(member => member.pod.nodeName === undefined)?.pod
+    if (inactive === entry.inactive || pod === undefined) return
+    entry.inactive = inactive
+    if (inactive === '') return
+    const note = `gang ${gang.name}: not active yet, and without effect: ${inactive}`
+    this.#parts.recorder.record({ pod, type: 'Warning', reason: 'AnnotationNotActive', action: 'Scheduling', note })
+  }
+
   #isDue({ state, waitingSince, noticedAt }: Entry): boolean {
     if (waitingSince === undefined) return false
     const now = this.#parts.clock.now()
@@ -163,12 +178,15 @@ export class Journal {
 }
 
 function formingReason(gang: Gang): string {
+  if (gang.waitsFor !== undefined) return gang.waitsFor
   const here = satisfied(gang) + placeable(gang).length
   if (gang.minMember === undefined) return `${here} members exist; the gang declares no size and is still settling`
   const gated =
     gang.members.filter(({ state }) => state === 'gated').length -
     placeable(gang).filter(pod => pod.gates.length > 0).length
   const also = gated > 0 ? `, ${gated} more are gated by others` : ''
+  const short = missing(gang, new Set(placeable(gang).map(pod => pod.uid))).find(({ role }) => role !== undefined)
+  if (short) return `${short.have} of ${short.min} members of role ${short.role} exist${also}`
   return `${here} of ${gang.minMember} members exist${also}`
 }
 

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts'
 import type { State } from '../state.ts'
 import type { Barrier } from './barrier.ts'
 import type { Commit } from './commit.ts'
-import { placeable, satisfied, type Gang } from './gang.ts'
+import { isWhole, placeable, type Gang } from './gang.ts'
 import type { Journal } from './journal.ts'
 import type { Hold, Ledger } from './ledger.ts'
 import type { Planning } from './planning.ts'
@@ -146,7 +146,7 @@ export class Keeper {
   #judge(gang: Gang, hold: Hold): void {
     const { clock, journal } = this.#parts
     if (gang.problem !== undefined) this.withdraw(gang.key, gang.problem)
-    else if (satisfied(gang) + hold.claims.size < (gang.minMember ?? 1)) this.withdraw(gang.key, 'a member is gone')
+    else if (gang.minMember !== undefined && !isWhole(gang, hold.claims)) this.withdraw(gang.key, 'a member is gone')
     else if (clock.now() >= hold.expiresAt) {
       journal.expired()
       this.#expired.set(gang.key, clock.wall())

@@ -5,7 +5,7 @@ import type { Claim, Pod } from '../../policies/types.ts'
 import type { Clock } from '../clock.ts'
 import type { State } from '../state.ts'
 import type { Former } from './adoption.ts'
-import { placeable, placed, satisfied, type Gang } from './gang.ts'
+import { type CallUp, callUp, isDegraded, isWhole, placed, type Gang } from './gang.ts'
 import { shortOf, type Hold, type Ledger } from './ledger.ts'
 import type { GangMetrics } from './metrics.ts'
 import type { Refusals } from './refusals.ts'
@@ -31,6 +31,14 @@ export type Attempt =
   | { readonly outcome: 'nothing' }
   | Explanation
 
+/** Room for at least `need` of these pods. */
+type Ask = {
+  readonly gang: Gang
+  readonly held: Hold | undefined
+  readonly pods: readonly Pod[]
+  readonly need: number
+}
+
 /** Plans one gang against the cluster and the other gangs' holds, and reserves what it planned, in one step. */
 export class Planning {
   readonly #parts: PlanningParts
@@ -43,18 +51,30 @@ export class Planning {
   attempt(gang: Gang): Attempt {
     const { ledger } = this.#parts
     const held = ledger.hold(gang.key)
-    const pods = placeable(gang).filter(pod => !held?.claims.has(pod.uid))
-    const need = needOf(gang, held)
+    const call = callUp(gang, held?.claims)
+    const need = needOf(gang, held, call)
+    // With roles it matters who is placed first: those whom the quorum needs, and the others once they are.
+    const inTwo = gang.roles.size > 0 && need !== undefined && need > 1 && call.surplus.length > 0
+    const pods = inTwo ? call.needed : [...call.needed, ...call.surplus]
     if (pods.length === 0 || need === undefined || need > pods.length) return { outcome: 'nothing' }
+    const attempt = this.#attempt({ gang, held, pods, need })
+    if (inTwo && attempt.outcome === 'reserved') this.attempt(gang)
+    return attempt
+  }
+
+  #attempt(ask: Ask): Attempt {
+    const { ledger } = this.#parts
+    const { gang, held } = ask
     const all = this.#others(gang, () => true)
-    const first = this.#plan(all, { gang, held, pods, need })
-    if (first.outcome === 'reserved' || isSurplus(gang, held)) return first
+    const first = this.#plan(all, ask)
+    // With the quorum placed or planned, more members are welcome, but displace nobody.
+    if (first.outcome === 'reserved' || isWhole(gang, held?.claims)) return first
     // Nobody's plan is disturbed unless it helps: only now look at the room of lower-ranked plans.
     const weaker = (hold: Hold): boolean => !hold.firm && hold.rank < gang.priority
     if (![...ledger.holds()].some(weaker)) return first
     const second = this.#plan(
       this.#others(gang, hold => !weaker(hold)),
-      { gang, held, pods, need }
+      ask
     )
     return second.outcome === 'reserved' ? second : first
   }
@@ -92,7 +112,7 @@ export class Planning {
     return broken
   }
 
-  #plan(others: Snapshot, ask: { gang: Gang; held: Hold | undefined; pods: Pod[]; need: number }): Attempt {
+  #plan(others: Snapshot, ask: Ask): Attempt {
     const { state, clock, metrics, refusals, profile } = this.#parts
     const { gang, held, pods, need } = ask
     const from = clock.now()
@@ -118,7 +138,7 @@ export class Planning {
       plan: planId ?? `${epoch()}-${++this.#count}`,
       rank: gang.priority,
       // What has begun must not be taken apart again: the missing members of a started gang are held firmly.
-      firm: held?.firm ?? (placed(gang) > 0 && satisfied(gang) < (gang.minMember ?? 0)),
+      firm: held?.firm ?? isDegraded(gang),
       expiresAt: clock.now() + holdTtlMs,
       claims
     }
@@ -140,16 +160,11 @@ export class Planning {
 }
 
 /** How many more members must get a node at once; undefined while the quorum is not known. */
-function needOf(gang: Gang, held: Hold | undefined): number | undefined {
+function needOf(gang: Gang, held: Hold | undefined, call: CallUp): number | undefined {
   if (gang.minMember === undefined) return undefined
   // Part of the gang runs or is planned: every further member is a gain, one by one.
   if (placed(gang) > 0 || held) return 1
-  return Math.max(1, gang.minMember - satisfied(gang))
-}
-
-/** True when the quorum has its room already, so that more members are welcome, but displace nobody. */
-function isSurplus(gang: Gang, held: Hold | undefined): boolean {
-  return satisfied(gang) + (held?.claims.size ?? 0) >= (gang.minMember ?? Number.POSITIVE_INFINITY)
+  return call.enough ? Math.max(1, call.needed.length) : undefined
 }
 
 function claimsOf(pods: readonly Pod[], nodes: ReadonlyMap<string, string>): Map<string, Claim> {

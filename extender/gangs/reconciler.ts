@@ -5,6 +5,7 @@ import { reasonOf } from '../errors.ts'
 import { gatedByMuster } from './dialects.ts'
 import { placeable, type Gang } from './gang.ts'
 import type { Log, Nominator, WriteResult } from './ports.ts'
+import type { WriteQueue } from './write-queue.ts'
 
 /** How long the watch may take to show a write before it is made again. */
 const confirmMs = 5_000
@@ -26,8 +27,7 @@ export type ReconcilerParts = {
   readonly nominator: Nominator
   readonly clock: Clock
   readonly log: Log
-  /** How many writes may be under way at once, over all gangs. */
-  readonly concurrency: number
+  readonly writes: WriteQueue
   /** The node where the pod's room is held; undefined while it is in no plan. */
   readonly plannedNode: (uid: string) => string | undefined
   /** At the barrier, or being bound: kube-scheduler has the pod on its node already, so a nomination would only cost a write. */
@@ -43,8 +43,6 @@ export type ReconcilerParts = {
 export class Reconciler {
   readonly #parts: ReconcilerParts
   readonly #tracks = new Map<string, Track>()
-  readonly #queue: (() => Promise<void>)[] = []
-  #running = 0
 
   constructor(parts: ReconcilerParts) {
     this.#parts = parts
@@ -114,7 +112,7 @@ export class Reconciler {
   #write(gang: string, pod: Pod, node: string | undefined, write: () => Promise<WriteResult>): void {
     const track = this.#track(pod.uid)
     track.writing = true
-    this.#queue.push(async () => {
+    this.#parts.writes.push(async () => {
       // The plan may have changed while the write waited for its turn.
       const stale = this.#parts.plannedNode(pod.uid) !== node
       const result = stale ? { outcome: 'conflict' as const } : await write().catch(failed)
@@ -130,19 +128,6 @@ export class Reconciler {
       // Should the watch never show it (a relist can swallow it), this look finds out.
       else this.#revisitIn(gang, stale ? 0 : confirmMs)
     })
-    this.#pump()
-  }
-
-  #pump(): void {
-    while (this.#running < this.#parts.concurrency) {
-      const next = this.#queue.shift()
-      if (!next) return
-      this.#running += 1
-      void next().finally(() => {
-        this.#running -= 1
-        this.#pump()
-      })
-    }
   }
 
   #setBack(track: Track, retryAfterMs = 0): void {

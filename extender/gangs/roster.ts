@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts'
 import type { PodChange, State } from '../state.ts'
 import { membership } from './dialects.ts'
 import { gangOf, type Gang } from './gang.ts'
+import { type Facts, type Terms, termsOf } from './terms.ts'
 
 type Entry = {
   readonly pods: Map<string, Pod>
@@ -25,10 +26,15 @@ export type RosterOptions = {
 export class Roster {
   readonly #options: RosterOptions
   readonly #entries = new Map<string, Entry>()
-  readonly #byController = new Map<string, Set<string>>()
+  readonly #links = new Links()
+  readonly #facts: Facts
 
   constructor(options: RosterOptions) {
     this.#options = options
+    this.#facts = {
+      podGroup: key => options.state.podGroup(key),
+      controllerSize: uid => options.state.controllerSize(uid)
+    }
   }
 
   keys(): Iterable<string> {
@@ -44,14 +50,19 @@ export class Roster {
   podChanged({ before, after }: PodChange): string[] {
     const left = before && this.keyOf(before)
     const joined = after && this.keyOf(after)
-    if (before && left !== undefined && left !== joined) this.#remove(left, before)
+    if (before && left !== undefined) this.#remove(left, before, left === joined)
     if (after && joined !== undefined) this.#add(joined, after)
     return [...new Set([left, joined])].filter(key => key !== undefined)
   }
 
   /** The gangs that have members of this controller. */
   gangsOfController(uid: string): string[] {
-    return [...(this.#byController.get(uid) ?? [])]
+    return this.#links.gangs(uid)
+  }
+
+  /** The gangs that have members which name the PodGroup `API/NAMESPACE/NAME`. */
+  gangsOfPodGroup(key: string): string[] {
+    return this.#links.gangs(key)
   }
 
   /** The gang as it is now; undefined when it has no pods left. */
@@ -59,37 +70,26 @@ export class Roster {
     const entry = this.#entries.get(key)
     if (!entry) return undefined
     const pods = [...entry.pods.values()]
-    return gangOf(pods, this.#minMember(entry, pods), pod => this.#options.state.nodeOf(pod))
+    const terms = termsOf(pods, this.#facts)
+    const minMember = terms.minMember ?? this.#settled(entry, terms)
+    return gangOf(pods, { ...terms, minMember }, pod => this.#options.state.nodeOf(pod))
   }
 
   /** Milliseconds until the gang counts as complete by having settled; 0 when it does, or when that does not matter. */
   settlesIn(key: string): number {
     const entry = this.#entries.get(key)
-    if (!entry || this.#declared([...entry.pods.values()]) !== undefined) return 0
+    if (!entry) return 0
+    const { minMember, atRest } = termsOf([...entry.pods.values()], this.#facts)
+    if (minMember !== undefined || atRest === undefined) return 0
     return Math.max(0, entry.changedAt + this.#options.settleMs - this.#options.clock.now())
   }
 
-  #minMember(entry: Entry, pods: readonly Pod[]): number | undefined {
-    const declared = this.#declared(pods)
-    if (declared !== undefined) return declared
-    const started = pods.some(pod => this.#options.state.nodeOf(pod) !== undefined)
+  #settled(entry: Entry, { atRest }: Terms): number | undefined {
+    const started = entry.pods.values().some(pod => this.#options.state.nodeOf(pod) !== undefined)
     if (started && entry.settled !== undefined) return entry.settled
     const quiet = this.#options.clock.now() - entry.changedAt >= this.#options.settleMs
-    entry.settled = quiet
-      ? Math.max(1, pods.filter(pod => !pod.terminating && pod.phase !== 'Failed').length)
-      : undefined
+    entry.settled = quiet ? atRest : undefined
     return entry.settled
-  }
-
-  /** The size that the members declare, or the one of their only controller. */
-  #declared(pods: readonly Pod[]): number | undefined {
-    for (const pod of pods) {
-      const size = membership(pod)?.minMember
-      if (size !== undefined) return size
-    }
-    const controllers = new Set(pods.map(pod => pod.controller?.uid))
-    const [only] = controllers
-    return controllers.size === 1 && only !== undefined ? this.#options.state.controllerSize(only) : undefined
   }
 
   #add(key: string, pod: Pod): void {
@@ -97,23 +97,44 @@ export class Roster {
     if (!entry.pods.has(pod.uid)) entry.changedAt = this.#options.clock.now()
     entry.pods.set(pod.uid, pod)
     this.#entries.set(key, entry)
-    if (pod.controller === undefined) return
-    const gangs = this.#byController.get(pod.controller.uid) ?? new Set<string>()
-    this.#byController.set(pod.controller.uid, gangs.add(key))
+    for (const fact of factsOf(pod)) this.#links.add(fact, key)
   }
 
-  #remove(key: string, pod: Pod): void {
+  #remove(key: string, pod: Pod, stays: boolean): void {
     const entry = this.#entries.get(key)
-    if (entry?.pods.delete(pod.uid)) entry.changedAt = this.#options.clock.now()
-    if (entry?.pods.size === 0) this.#entries.delete(key)
-    const uid = pod.controller?.uid
-    const shared = entry?.pods.values().some(other => other.controller?.uid === uid)
-    if (uid !== undefined && !shared) this.#unlink(uid, key)
+    if (!entry?.pods.has(pod.uid)) return
+    for (const fact of factsOf(pod)) this.#links.remove(fact, key)
+    // Its new version takes the old one's place, and nobody came or went.
+    if (stays) return
+    entry.pods.delete(pod.uid)
+    entry.changedAt = this.#options.clock.now()
+    if (entry.pods.size === 0) this.#entries.delete(key)
+  }
+}
+
+/** What besides the pod its gang depends on: its controller's uid, and the PodGroup that it names. */
+function factsOf(pod: Pod): string[] {
+  return [pod.controller?.uid, membership(pod)?.object].filter(fact => fact !== undefined)
+}
+
+/** Which gangs depend on what, by how many members. */
+class Links {
+  readonly #counts = new Map<string, Map<string, number>>()
+
+  gangs(fact: string): string[] {
+    return [...(this.#counts.get(fact)?.keys() ?? [])]
   }
 
-  #unlink(uid: string, key: string): void {
-    const gangs = this.#byController.get(uid)
-    gangs?.delete(key)
-    if (gangs?.size === 0) this.#byController.delete(uid)
+  add(fact: string, gang: string): void {
+    const counts = this.#counts.get(fact) ?? new Map<string, number>()
+    this.#counts.set(fact, counts.set(gang, (counts.get(gang) ?? 0) + 1))
+  }
+
+  remove(fact: string, gang: string): void {
+    const counts = this.#counts.get(fact)
+    const left = (counts?.get(gang) ?? 0) - 1
+    if (left > 0) counts?.set(gang, left)
+    else counts?.delete(gang)
+    if (counts?.size === 0) this.#counts.delete(fact)
   }
 }

@@ -3,6 +3,7 @@ import type { Clock, Random } from '../clock.ts'
 import type { State } from '../state.ts'
 import type { ApiServer } from './api-server.ts'
 import { Complaints } from './complaints.ts'
+import { CustomResources } from './custom-resources.ts'
 import type { Log } from './log.ts'
 import type { KubernetesMetrics } from './metrics.ts'
 import type { ReflectorHandler } from './object-store.ts'
@@ -31,6 +32,7 @@ type AnyReflector = Pick<Reflector<unknown>, 'synced' | 'start' | 'stop' | 'when
 /** Keeps the state in step with the API server: everything that muster plans by. */
 export class Cache {
   readonly #reflectors: ReadonlyMap<string, AnyReflector>
+  readonly #customResources: CustomResources
 
   constructor(parts: CacheParts) {
     const { state, projector } = parts
@@ -38,6 +40,7 @@ export class Cache {
     const reflect = <T>(
       own: Pick<ReflectorOptions<T>, 'resource' | 'path' | 'project' | 'handler'>
     ): [string, AnyReflector] => [own.resource, new Reflector({ ...parts, complaints, ...own })]
+    this.#customResources = new CustomResources({ ...parts, complaints })
     this.#reflectors = new Map([
       reflect<Node>({ resource: 'nodes', path: '/api/v1/nodes', project: projector.node, handler: nodesInto(state) }),
       reflect<Pod>({ resource: 'pods', path: '/api/v1/pods', project: projector.pod, handler: podsInto(state) }),
@@ -50,16 +53,19 @@ export class Cache {
   /** Starts listing; resolves once everything is listed. Nothing but `stop` ends it. */
   async start(): Promise<void> {
     for (const reflector of this.#reflectors.values()) reflector.start()
-    await Promise.all([...this.#reflectors.values()].map(reflector => reflector.whenSynced()))
+    const listed = [...this.#reflectors.values()].map(reflector => reflector.whenSynced())
+    await Promise.all([...listed, this.#customResources.start()])
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.#reflectors.values()].map(reflector => reflector.stop()))
+    const stopped = [...this.#reflectors.values()].map(reflector => reflector.stop())
+    await Promise.all([...stopped, this.#customResources.stop()])
   }
 
   /** One condition of readiness per resource. */
   checks(): { readonly name: string; readonly problem: () => string | undefined }[] {
-    return [...this.#reflectors].map(([name, reflector]) => ({
+    const all = [...this.#reflectors, ['podgroups', this.#customResources] as const]
+    return all.map(([name, reflector]) => ({
       name,
       problem: () => (reflector.synced ? undefined : 'not listed yet')
     }))

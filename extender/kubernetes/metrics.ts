@@ -13,6 +13,7 @@ export type KubernetesMetrics = {
   readonly binds: Counter<'result'>
   readonly unknownOutcomes: Counter
   readonly nominations: Counter<'result'>
+  readonly evictions: Counter<'result'>
   readonly events: Counter<'result'>
   /** Shows a cache under this resource name at every scrape. */
   watchCache(resource: string, cache: CacheView): void
@@ -33,6 +34,12 @@ export function kubernetesMetrics(registry: Registry): KubernetesMetrics {
     labelNames: ['result'] as const,
     registers
   })
+  const evictions = new Counter({
+    name: 'muster_evictions_total',
+    help: 'Evictions asked of the API server, by how they ended.',
+    labelNames: ['result'] as const,
+    registers
+  })
   const events = new Counter({
     name: 'muster_events_total',
     help: 'Kubernetes Events recorded, dropped for want of room, or failed.',
@@ -41,11 +48,15 @@ export function kubernetesMetrics(registry: Registry): KubernetesMetrics {
   })
   // From zero on, so that a rate over the first increase is right.
   for (const result of bindResults) binds.inc({ result }, 0)
-  for (const result of writeResults) nominations.inc({ result }, 0)
+  for (const result of writeResults) {
+    nominations.inc({ result }, 0)
+    evictions.inc({ result }, 0)
+  }
   for (const result of eventResults) events.inc({ result }, 0)
   return {
     binds,
     nominations,
+    evictions,
     events,
     unknownOutcomes: new Counter({
       name: 'muster_unknown_outcomes_total',

@@ -5,15 +5,29 @@ import { integer, type Json, object, objects, text, texts } from './json.ts'
 
 /** Shapes in use at a time; a cluster has as many as it has kinds of pods. One that fell out is made again, equal but not the same. */
 const remembered = 10_000
+/** Characters of text that they may take together, whatever users write into their pods. */
+const maxSize = 32 * 1024 ** 2
+const bounds = { max: remembered, maxSize, sizeCalculation: (_: Shape, key: string): number => key.length + 1 }
 
 type Fields = Omit<Shape, 'key'>
 
 /** Gives pods with equal constraints the same Shape object. */
 export class ShapeTable {
-  readonly #shapes = new LRUCache<string, Shape>({ max: remembered })
+  readonly #shapes = new LRUCache<string, Shape>(bounds)
+  /** By the text of what the shape is made from: pods of one template are looked up and not computed again. */
+  readonly #sources = new LRUCache<string, Shape>(bounds)
 
   /** The shape of a pod, from its API object. */
   of(pod: Json): Shape {
+    const source = JSON.stringify(sourceOf(pod))
+    const known = this.#sources.get(source)
+    if (known) return known
+    const shape = this.#interned(pod)
+    this.#sources.set(source, shape)
+    return shape
+  }
+
+  #interned(pod: Json): Shape {
     const fields = fieldsOf(pod)
     const key = keyOf(fields)
     const known = this.#shapes.get(key)
@@ -22,6 +36,32 @@ export class ShapeTable {
     this.#shapes.set(key, shape)
     return shape
   }
+}
+
+/** All that decides about the shape, and nothing that differs between pods of one template. */
+function sourceOf(pod: Json): unknown {
+  const spec = object(pod.spec)
+  const status = object(pod.status)
+  const { nodeSelector, tolerations, overhead, resources } = spec
+  return [
+    ...[nodeSelector, tolerations, overhead, resources, object(spec.affinity).nodeAffinity],
+    ...[objects(spec.containers).map(asked), objects(spec.initContainers).map(asked)],
+    ...[objects(status.containerStatuses).map(granted), objects(status.initContainerStatuses).map(granted)],
+    ...[
+      text(spec.nodeName) !== undefined,
+      status.resize,
+      resizeConditions(status),
+      status.resources,
+      status.allocatedResources
+    ]
+  ]
+}
+
+const asked = ({ name, resources, ports, restartPolicy }: Json): unknown => [name, resources, ports, restartPolicy]
+const granted = ({ name, resources, allocatedResources }: Json): unknown => [name, resources, allocatedResources]
+
+function resizeConditions(status: Json): readonly unknown[] {
+  return objects(status.conditions).filter(({ type }) => type === 'PodResizePending' || type === 'PodResizeInProgress')
 }
 
 function fieldsOf(pod: Json): Fields {

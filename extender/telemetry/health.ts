@@ -12,7 +12,12 @@ export function healthRoutes(app: FastifyInstance, checks: readonly Check[]): vo
   app.get('/readyz', async (_request, reply) => {
     const results = checks.map(({ name, problem }) => ({ name, problem: problem() }))
     const ready = results.every(result => result.problem === undefined)
-    const lines = results.map(({ name, problem }) => (problem === undefined ? `[+] ${name} ok` : `[-] ${name}: ${problem}`))
-    return reply.code(ready ? 200 : 503).type('text/plain').send(`${lines.join('\n')}\n`)
+    const lines = results.map(({ name, problem }) =>
+      problem === undefined ? `[+] ${name} ok` : `[-] ${name}: ${problem}`
+    )
+    return reply
+      .code(ready ? 200 : 503)
+      .type('text/plain')
+      .send(`${lines.join('\n')}\n`)
   })
 }

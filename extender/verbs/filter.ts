@@ -1,19 +1,19 @@
 import { refusals } from '../../policies/names.ts'
 import type { Pod } from '../../policies/types.ts'
+import { type Answer, notReady, podOf } from './answer.ts'
+import type { NodeNames } from './node-names.ts'
 import type { Placement, VerbParts } from './ports.ts'
-import { filterError, filterResult, readArgs, type NodeNames } from './wire.ts'
-
-export type FilterAnswer = { readonly outcome: 'ok' | 'unschedulable' | 'not_ready'; readonly json: string }
+import { filterError, filterResult, readArgs } from './wire.ts'
 
 /** POST /filter: which of the offered nodes may take the pod. Looks up, never plans, commits nothing. */
-export function filter(body: Buffer, parts: VerbParts): FilterAnswer {
+export function filter(body: Buffer, parts: VerbParts): Answer {
   const { pod: json, names } = readArgs(body)
-  if (!parts.ready()) return { outcome: 'not_ready', json: filterError('muster has not seen the whole cluster yet') }
-  const pod = parts.project(json)
+  if (!parts.ready()) return { outcome: 'not_ready', json: filterError(notReady) }
+  const pod = podOf(json, parts)
   return answer(parts, pod, names, parts.gangs.placement(pod))
 }
 
-function answer(parts: VerbParts, pod: Pod, names: NodeNames, placement: Placement): FilterAnswer {
+function answer(parts: VerbParts, pod: Pod, names: NodeNames, placement: Placement): Answer {
   if (placement.kind === 'waiting') return refused(parts, names)
   if (placement.kind === 'ordinary') return ordinary(names, placement.bars)
   const { node } = placement
@@ -23,7 +23,7 @@ function answer(parts: VerbParts, pod: Pod, names: NodeNames, placement: Placeme
   return refused(parts, names)
 }
 
-function ordinary(names: NodeNames, bars: ((node: string) => boolean) | undefined): FilterAnswer {
+function ordinary(names: NodeNames, bars: ((node: string) => boolean) | undefined): Answer {
   // Nothing is held: the request's own bytes go back.
   if (!bars) return { outcome: 'ok', json: filterResult(names.json, undefined) }
   const barred = names.list().filter(bars)
@@ -35,7 +35,7 @@ function ordinary(names: NodeNames, bars: ((node: string) => boolean) | undefine
 }
 
 /** No node at all, and nothing that eviction could change. */
-function refused(parts: VerbParts, names: NodeNames): FilterAnswer {
+function refused(parts: VerbParts, names: NodeNames): Answer {
   const named = parts.absentIsUnresolvable() ? names.list().slice(0, 1) : names.list()
   const why = Object.fromEntries(named.map(name => [name, refusals.waiting]))
   return { outcome: 'unschedulable', json: filterResult('[]', why) }

@@ -1,13 +1,16 @@
+import { type Answer, notReady, podOf } from './answer.ts'
 import type { VerbParts } from './ports.ts'
 import { preemptResult, readPreempt } from './wire.ts'
 
 /**
  * POST /preempt: the veto. Drops candidate nodes where kube-scheduler's own preemption would break a gang or evict for
- * nothing; never adds a node or a victim.
+ * nothing; never adds a node or a victim. Its answer has no field for an error, so while not ready it is a 503: nobody
+ * is evicted on half a picture.
  */
-export function preempt(body: Buffer, { gangs, project }: VerbParts): string {
+export function preempt(body: Buffer, parts: VerbParts): Answer {
   const { pod, candidates } = readPreempt(body)
+  if (!parts.ready()) return { outcome: 'not_ready', status: 503, json: JSON.stringify({ error: notReady }) }
   const asked = new Map([...candidates].map(([node, { uids }]) => [node, uids]))
-  const allowed = gangs.allowedPreemptions(project(pod), asked)
-  return preemptResult(new Map([...candidates].filter(([node]) => allowed.has(node))))
+  const allowed = parts.gangs.allowedPreemptions(podOf(pod, parts), asked)
+  return { outcome: 'ok', json: preemptResult(new Map([...candidates].filter(([node]) => allowed.has(node)))) }
 }

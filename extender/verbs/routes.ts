@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Counter, Histogram, type Registry } from 'prom-client'
+import type { Answer } from './answer.ts'
 import { bind } from './bind.ts'
 import { filter } from './filter.ts'
 import type { VerbParts } from './ports.ts'
@@ -8,31 +9,41 @@ import { prioritize } from './prioritize.ts'
 
 const MiB = 1024 ** 2
 
-type Answer = { readonly outcome: string; readonly json: string }
-
 /** The four verbs as kube-scheduler calls them, counted and timed. */
 export function verbRoutes(app: FastifyInstance, parts: VerbParts, registry: Registry): void {
   const { requests, duration } = metrics(registry)
-  const route = (verb: string, bodyLimit: number, handle: (body: Buffer, signal: AbortSignal) => Answer | Promise<Answer>): void => {
+  const route = (
+    verb: string,
+    bodyLimit: number,
+    handle: (body: Buffer, signal: AbortSignal) => Answer | Promise<Answer>
+  ): void => {
     app.post(`/${verb}`, { bodyLimit }, async (request, reply) => {
-      const { outcome, json } = await handle(bodyOf(request), hangUp(reply))
+      const { outcome, json, status = 200 } = await handle(bodyOf(request), hangUp(reply))
       requests.inc({ verb, outcome })
-      return reply.type('application/json').send(json)
+      return reply.code(status).type('application/json').send(json)
     })
   }
+  app.addHook('onError', async (request, _reply, { statusCode = 500 }) => {
+    const verb = verbOf(request)
+    if (verb !== undefined) requests.inc({ verb, outcome: statusCode < 500 ? 'invalid' : 'error' })
+  })
   app.addHook('onResponse', async (request, reply) => {
-    const verb = request.routeOptions.url?.slice(1)
-    if (verb === undefined || !verbs.has(verb)) return
-    if (reply.statusCode !== 200) requests.inc({ verb, outcome: reply.statusCode < 500 ? 'invalid' : 'error' })
-    duration.observe({ verb }, reply.elapsedTime / 1000)
+    const verb = verbOf(request)
+    if (verb !== undefined) duration.observe({ verb }, reply.elapsedTime / 1000)
   })
   route('filter', 4 * MiB, body => filter(body, parts))
-  route('prioritize', 4 * MiB, body => ({ outcome: 'ok', json: prioritize(body) }))
-  route('preempt', 8 * MiB, body => ({ outcome: 'ok', json: preempt(body, parts) }))
+  route('prioritize', 4 * MiB, body => prioritize(body))
+  route('preempt', 8 * MiB, body => preempt(body, parts))
   route('bind', 64 * 1024, (body, signal) => bind(body, parts, signal))
 }
 
 const verbs: ReadonlySet<string> = new Set(['filter', 'prioritize', 'preempt', 'bind'])
+
+/** Undefined for what is no verb: health, metrics, unknown paths. */
+function verbOf(request: FastifyRequest): string | undefined {
+  const verb = request.routeOptions.url?.slice(1)
+  return verb !== undefined && verbs.has(verb) ? verb : undefined
+}
 
 function bodyOf(request: FastifyRequest): Buffer {
   return Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)

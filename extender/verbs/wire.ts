@@ -3,6 +3,8 @@
  * Filter and prioritize come with thousands of node names, so their names are not parsed unless somebody needs them.
  */
 
+import { type NodeNames, ParsedNames, RawNames } from './node-names.ts'
+
 type Json = Readonly<Record<string, unknown>>
 
 /** What is wrong with a request, in one sentence; answered as 400. */
@@ -11,22 +13,14 @@ export class BadRequest extends Error {
   readonly statusCode = 400
 }
 
-/** The node names of a request, still as its bytes. */
-export interface NodeNames {
-  readonly count: number
-  /** The JSON array, as it came. */
-  readonly json: string
-  has(name: string): boolean
-  /** Parses them all. */
-  list(): readonly string[]
-}
-
 /** ExtenderArgs, with the pod as plain JSON. */
 export type Args = { readonly pod: Json; readonly names: NodeNames }
 
 const namesKey = '"NodeNames":['
 const quote = 0x22
 const comma = 0x2c
+const brace = 0x7b
+const close = 0x5d
 
 /** Reads a filter or prioritize request; throws BadRequest for anything that is not one. */
 export function readArgs(body: Buffer): Args {
@@ -39,84 +33,51 @@ export function readArgs(body: Buffer): Args {
  */
 function readFast(body: Buffer): Args | undefined {
   const at = body.lastIndexOf(namesKey)
-  if (at < 0) return undefined
+  if (at < 0 || !startsKey(body, at)) return undefined
   const from = at + namesKey.length - 1
-  const count = countNames(body, from)
-  if (count === undefined) return undefined
+  const end = endOfNames(body, from)
+  if (end === undefined) return undefined
   try {
     const head: unknown = JSON.parse(`${body.toString('utf8', 0, at)}"NodeNames":null}`)
     if (!isObject(head) || !isObject(head.Pod)) return undefined
-    return { pod: head.Pod, names: new RawNames(body.toString('latin1', from, body.lastIndexOf(']') + 1), count) }
+    return { pod: head.Pod, names: new RawNames(body.toString('latin1', from, end)) }
   } catch {
     return undefined
   }
 }
 
-/** How many names stand in `["a","b"]}` from there to the end of the body; undefined unless it is exactly that. */
-function countNames(body: Buffer, from: number): number | undefined {
-  const end = body.lastIndexOf(']}')
-  if (end < from || body.toString('latin1', end + 2).trim() !== '') return undefined
-  if (end === from + 1) return 0
-  let count = 0
-  let at = from + 1
-  while (at < end) {
-    if (body[at] !== quote) return undefined
-    at += 1
-    const start = at
-    while (at < end && isNameByte(body[at] ?? 0)) at += 1
-    if (at === start || body[at] !== quote) return undefined
-    count += 1
-    at += 1
-    if (at < end && body[at++] !== comma) return undefined
+/** Whether a key can begin there: not inside another key, as in `"x\"NodeNames":[`. */
+function startsKey(body: Buffer, at: number): boolean {
+  return body[at - 1] === comma || body[at - 1] === brace
+}
+
+/** Behind the list of names that opens there; undefined unless nothing but the end of the body follows. */
+function endOfNames(body: Buffer, open: number): number | undefined {
+  let at = open + 1
+  if (body[at] !== close) {
+    at = open
+    do at = endOfName(body, at + 1)
+    while (body[at] === comma)
   }
-  return at === end && body[end - 1] === quote ? count : undefined
+  return body[at] === close && /^\}[ \t\r\n]*$/.test(body.toString('latin1', at + 1)) ? at + 1 : undefined
+}
+
+/** Behind the `"name"` that begins there; behind everything where none does. */
+function endOfName(body: Buffer, from: number): number {
+  let at = from + 1
+  while (isNameByte(body[at] ?? 0)) at += 1
+  return body[from] === quote && body[at] === quote ? at + 1 : body.length
 }
 
 /** Letters, digits, `-` and `.`: all that a node's name can hold. */
 function isNameByte(byte: number): boolean {
-  return (byte >= 0x61 && byte <= 0x7a) || (byte >= 0x30 && byte <= 0x39) || byte === 0x2d || byte === 0x2e || (byte >= 0x41 && byte <= 0x5a)
-}
-
-class RawNames implements NodeNames {
-  readonly json: string
-  readonly count: number
-
-  constructor(json: string, count: number) {
-    this.json = json
-    this.count = count
-  }
-
-  has(name: string): boolean {
-    return this.json.includes(`"${name}"`)
-  }
-
-  list(): readonly string[] {
-    return this.count === 0 ? [] : this.json.slice(2, -2).split('","')
-  }
-}
-
-class ParsedNames implements NodeNames {
-  readonly #names: readonly string[]
-
-  constructor(names: readonly string[]) {
-    this.#names = names
-  }
-
-  get count(): number {
-    return this.#names.length
-  }
-
-  get json(): string {
-    return JSON.stringify(this.#names)
-  }
-
-  has(name: string): boolean {
-    return this.#names.includes(name)
-  }
-
-  list(): readonly string[] {
-    return this.#names
-  }
+  return (
+    (byte >= 0x61 && byte <= 0x7a) ||
+    (byte >= 0x30 && byte <= 0x39) ||
+    byte === 0x2d ||
+    byte === 0x2e ||
+    (byte >= 0x41 && byte <= 0x5a)
+  )
 }
 
 function readWhole(body: Buffer): Args {
@@ -124,7 +85,8 @@ function readWhole(body: Buffer): Args {
   if (!isObject(args.Pod)) throw new BadRequest('the field Pod must be an object')
   const { NodeNames: names, Nodes: nodes } = args
   if (isNames(names)) return { pod: args.Pod, names: new ParsedNames(names) }
-  if (isObject(nodes)) throw new BadRequest('the request carries whole nodes; set nodeCacheCapable: true for this extender')
+  if (isObject(nodes))
+    throw new BadRequest('the request carries whole nodes; set nodeCacheCapable: true for this extender')
   throw new BadRequest('the field NodeNames must be a list of node names')
 }
 
@@ -136,7 +98,12 @@ function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+function isInteger(value: unknown): value is number {
+  return Number.isSafeInteger(value)
+}
+
 function readObject(body: Buffer): Json {
+  if (body.length === 0) throw new BadRequest('the body is empty')
   let value: unknown
   try {
     value = JSON.parse(body.toString())
@@ -148,7 +115,12 @@ function readObject(body: Buffer): Json {
 }
 
 /** ExtenderBindingArgs. */
-export type BindArgs = { readonly namespace: string; readonly name: string; readonly uid: string; readonly node: string }
+export type BindArgs = {
+  readonly namespace: string
+  readonly name: string
+  readonly uid: string
+  readonly node: string
+}
 
 export function readBind(body: Buffer): BindArgs {
   const args = readObject(body)
@@ -168,8 +140,9 @@ export type PreemptArgs = { readonly pod: Json; readonly candidates: ReadonlyMap
 export function readPreempt(body: Buffer): PreemptArgs {
   const args = readObject(body)
   if (!isObject(args.Pod)) throw new BadRequest('the field Pod must be an object')
-  const given = args.NodeNameToMetaVictims ?? args.NodeNameToVictims ?? {}
-  if (!isObject(given)) throw new BadRequest('the victims must be an object of node names')
+  const given = args.NodeNameToMetaVictims ?? args.NodeNameToVictims
+  if (!isObject(given))
+    throw new BadRequest('the field NodeNameToMetaVictims must be an object of nodes and their victims')
   const candidates = new Map<string, Victims>()
   for (const [node, victims] of Object.entries(given)) candidates.set(node, readVictims(node, victims))
   return { pod: args.Pod, candidates }
@@ -179,15 +152,17 @@ function readVictims(node: string, value: unknown): Victims {
   if (!isObject(value)) throw new BadRequest(`the victims of node ${JSON.stringify(node)} must be an object`)
   const pods: unknown = value.Pods ?? []
   if (!Array.isArray(pods)) throw new BadRequest(`the victims of node ${JSON.stringify(node)} must be a list`)
-  const violations = value.NumPDBViolations
-  return { uids: pods.map(uidOf), pdbViolations: Number.isSafeInteger(violations) ? Number(violations) : 0 }
+  const violations = value.NumPDBViolations ?? 0
+  if (!isInteger(violations))
+    throw new BadRequest(`NumPDBViolations of node ${JSON.stringify(node)} must be an integer`)
+  return { uids: pods.map(uidOf), pdbViolations: violations }
 }
 
 /** Of a MetaPod or of a whole pod. */
 function uidOf(pod: unknown): string {
   const metadata = isObject(pod) ? pod.metadata : undefined
   const uid = isObject(pod) ? (pod.UID ?? (isObject(metadata) ? metadata.uid : undefined)) : undefined
-  if (typeof uid !== 'string') throw new BadRequest('each victim must have a uid')
+  if (typeof uid !== 'string' || uid === '') throw new BadRequest('each victim must have a uid')
   return uid
 }
 
@@ -199,7 +174,13 @@ export function filterResult(names: string, unresolvable: Readonly<Record<string
 
 /** ExtenderFilterResult of a call that could not be answered. */
 export function filterError(message: string): string {
-  return JSON.stringify({ Nodes: null, NodeNames: null, FailedNodes: null, FailedAndUnresolvableNodes: null, Error: message })
+  return JSON.stringify({
+    Nodes: null,
+    NodeNames: null,
+    FailedNodes: null,
+    FailedAndUnresolvableNodes: null,
+    Error: message
+  })
 }
 
 /** HostPriorityList. */
@@ -214,9 +195,9 @@ export function bindResult(error: string): string {
 
 /** ExtenderPreemptionResult: always the meta form, and never a null inside, which would crash kube-scheduler. */
 export function preemptResult(candidates: ReadonlyMap<string, Victims>): string {
-  const victims = [...candidates].map(([node, { uids, pdbViolations }]) => [
-    node,
-    { Pods: uids.map(UID => ({ UID })), NumPDBViolations: pdbViolations }
-  ])
+  const victims = new Map<string, object>()
+  for (const [node, { uids, pdbViolations }] of candidates) {
+    victims.set(node, { Pods: uids.map(UID => ({ UID })), NumPDBViolations: pdbViolations })
+  }
   return JSON.stringify({ NodeNameToMetaVictims: Object.fromEntries(victims) })
 }

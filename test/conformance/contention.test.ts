@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { Lab } from '../control-plane/lab.ts'
-import { gangs } from '../control-plane/muster.ts'
 import { gangObjects, isNominated } from '../control-plane/objects.ts'
 import { Dice } from '../control-plane/random.ts'
-import { boundIn, nothingIsHeld, openLab, scenario, tally } from './scenario.ts'
+import { boundIn, gangWaits, nothingIsHeld, openLab, scenario, tally } from './scenario.ts'
 
 const dice = new Dice()
 const interleavings = 20
@@ -67,10 +66,7 @@ async function duel(t: Test, lab: Lab, namespace: string, round: number): Promis
   await lab.waitFor(`one gang of round ${round} is bound whole`, () => winners().length > 0)
   const [winner] = winners()
   const loser = names.find(name => name !== winner) ?? ''
-  await lab.until('the other gang waits', async () => {
-    const view = (await gangs(lab.muster)).find(gang => gang.namespace === namespace && gang.name === loser)
-    return view?.state === 'waiting'
-  })
+  await gangWaits(lab, namespace, loser)
   await nothingIsHeld(lab)
   t.equal(boundIn(lab, namespace, winner), 10, `round ${round}: ${winner} runs (${gated ? 'gated' : 'ungated'})`)
   t.strictSame(lab.history.everBound(`${namespace}/${loser}`), [], `round ${round}: ${loser} never had a node`)

@@ -4,9 +4,8 @@ import { isPodWrite, podWritten } from '../control-plane/api-proxy.ts'
 import type { VerbCall } from '../control-plane/extender-proxy.ts'
 import type { Lab } from '../control-plane/lab.ts'
 import { gangKey } from '../control-plane/history.ts'
-import { gangs } from '../control-plane/muster.ts'
 import { gangObjects, podObject } from '../control-plane/objects.ts'
-import { boundIn, gangIsBound, nothingIsHeld, openLab, scenario } from './scenario.ts'
+import { boundIn, gangIsBound, gangWaits, nothingIsHeld, openLab, scenario } from './scenario.ts'
 
 const size = 64
 const lab = await openLab(t)
@@ -50,9 +49,7 @@ if (lab) {
   scenario(t, lab, ['gated waiters make no filter call while 300 ordinary pods are bound'], async (t, ns) => {
     await lab.createNodes('node', 40, { slots: 10 })
     await lab.createGang(ns, { name: 'waiting', size: 401, gated: true })
-    await lab.until('muster knows that the gang waits', async () => {
-      return (await gangs(lab.muster)).some(gang => gang.name === 'waiting' && gang.state === 'waiting')
-    })
+    await gangWaits(lab, ns, 'waiting')
     await lab.createPods(
       ns,
       Array.from({ length: 300 }, (_, index) => podObject(`single-${index}`))

@@ -37,18 +37,20 @@ if (lab) {
     { count: 16, loseLast: true },
     { count: size, loseLast: true }
   ]
-  for (const { count, loseLast } of kills) {
-    const name = `muster killed after exactly ${count} of ${size} Bindings${loseLast ? ', the last reply lost' : ''}`
+  for (const { count, loseLast, gated } of kills.flatMap(kill => [
+    { ...kill, gated: true },
+    { ...kill, gated: false }
+  ])) {
+    const kind = gated ? 'a gated gang' : 'an ungated gang'
+    const name = `muster killed after exactly ${count} of ${size} Bindings of ${kind}${loseLast ? ', the last reply lost' : ''}`
     scenario(t, lab, [name, { faults: true }], async (t, ns) => {
-      await tear(
-        ns,
-        bindingFuse(count, () => muster.killNow(), loseLast)
-      )
+      const fuse = bindingFuse(count, () => muster.killNow(), loseLast)
+      await tear(ns, fuse, gated)
       await muster.kill()
       await lab.waitFor(`${count} pods are bound`, () => boundIn(lab, ns, 'torn') >= count)
       t.equal(boundIn(lab, ns, 'torn'), count, 'no further pod is bound')
       // It wants the same nodes and comes while nobody defends them: it must get none.
-      await lab.createGang(ns, { name: 'rival', size, gated: true })
+      await lab.createGang(ns, { name: 'rival', size, gated })
       lab.api.intercept({})
       await muster.start()
       await recovers(ns)

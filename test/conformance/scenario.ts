@@ -1,6 +1,7 @@
 import type { Test } from 'tap'
 import { buildTools } from '../control-plane/build.ts'
 import { Lab, type LabOptions } from '../control-plane/lab.ts'
+import { gangs } from '../control-plane/muster.ts'
 import { isBound, isNominated } from '../control-plane/objects.ts'
 
 /** The longest that a gang may stay bound in part when nothing is broken. */
@@ -52,6 +53,8 @@ export function scenario(
     } finally {
       lab.api.intercept({})
       lab.api.thaw()
+      // After an outage kube-scheduler's reflectors wait for up to a minute, the longer the more outages it has seen.
+      if (options?.faults) await lab.scheduler.kill()
       await lab.start()
       await lab.clear()
     }
@@ -70,6 +73,14 @@ function checkSafety(t: Test, lab: Lab, faults: boolean): void {
 export async function gangIsBound(lab: Lab, namespace: string, gang: string, size: number, timeout = 30_000) {
   const bound = () => lab.podsIn(namespace, gang).filter(isBound).length
   await lab.waitFor(`gang ${gang} of ${size} is bound`, () => bound() === size, timeout)
+}
+
+/** Waits until muster says that a gang is complete and has no room. */
+export async function gangWaits(lab: Lab, namespace: string, gang: string): Promise<void> {
+  await lab.until(`gang ${gang} waits`, async () => {
+    const view = (await gangs(lab.muster)).find(each => each.namespace === namespace && each.name === gang)
+    return view?.state === 'waiting'
+  })
 }
 
 /** How many pods of a namespace, or of one gang in it, have a node. */

@@ -9,13 +9,14 @@ const longest = 30
  */
 export function summary(pods: readonly Pod[]): string {
   const groups = [...Map.groupBy(pods, pod => gangKey(pod) ?? `${pod.metadata.namespace} (no gang)`)]
-  const unbound = (group: readonly Pod[]) => group.filter(pod => !isBound(pod)).length
   const lines = groups
     .toSorted(([one, left], [other, right]) => unbound(right) - unbound(left) || (one < other ? -1 : 1))
     .map(([key, group]) => line(key, group))
   const more = lines.length > longest ? [`… and ${lines.length - longest} more`] : []
   return [line('all', pods), ...lines.slice(0, longest), ...more].join('\n')
 }
+
+const unbound = (pods: readonly Pod[]): number => pods.filter(pod => !isBound(pod)).length
 
 function line(key: string, pods: readonly Pod[]): string {
   const count = (matches: (pod: Pod) => boolean) => pods.filter(matches).length

@@ -1,0 +1,120 @@
+import t from 'tap'
+import { node, nodes, pods, type PodBuilder } from '../builders.ts'
+import { type Harness, harness } from './harness.ts'
+
+const slots = nodes(3, 'n', each => each.cpu(1))
+const member = (each: PodBuilder): PodBuilder => each.gang('a', 2).cpu(1000)
+
+/** A gang of two, planned on n-0 and n-1 of three nodes; the test is kube-scheduler. */
+async function planned(): Promise<Harness> {
+  const h = harness({ scheduler: false, nodes: slots, pods: pods(2, 'a', member) })
+  await h.run(100)
+  t.strictSame(h.nominated, ['a-0@n-0', 'a-1@n-1'])
+  return h
+}
+
+/** The watch shows that no node passed the in-tree filters. */
+const refuse = (h: Harness, message: string): void =>
+  h.api.change('ns/a-0', { scheduled: { status: 'False', reason: 'Unschedulable', message } })
+
+t.test('one refusal of kube-scheduler moves nothing: its cache may lag', async t => {
+  const h = await planned()
+  refuse(h, 'once')
+  await h.run(2_900)
+  t.strictSame(h.held, ['a-0@n-0', 'a-1@n-1'])
+})
+
+t.test('two refusals less than a second apart move nothing either', async t => {
+  const h = await planned()
+  refuse(h, 'once')
+  await h.run(900)
+  refuse(h, 'twice')
+  await h.run(100)
+  t.strictSame(h.held, ['a-0@n-0', 'a-1@n-1'])
+})
+
+t.test('after two refusals a second apart the gang is planned elsewhere', async t => {
+  const h = await planned()
+  refuse(h, 'once')
+  await h.run(1_100)
+  refuse(h, 'twice')
+  await h.run(100)
+  t.strictSame(
+    [h.held, h.nominated],
+    [
+      ['a-0@n-1', 'a-1@n-2'],
+      ['a-0@n-1', 'a-1@n-2']
+    ]
+  )
+})
+
+t.test('after one refusal and three seconds of silence the gang is planned elsewhere', async t => {
+  const h = await planned()
+  refuse(h, 'once')
+  await h.run(3_300)
+  t.strictSame(h.held, ['a-0@n-1', 'a-1@n-2'])
+})
+
+t.test('a refused member that comes to be bound after all is believed', async t => {
+  const h = await planned()
+  refuse(h, 'once')
+  await h.run(100)
+  const first = h.bind('a-0', 'n-0')
+  await h.run(5_000)
+  t.strictSame(h.held, ['a-0@n-0', 'a-1@n-1'])
+  const all = [first, h.bind('a-1', 'n-1')]
+  await h.run(100)
+  t.strictSame(await Promise.all(all), ['', ''])
+})
+
+t.test('our own words teach nothing', async t => {
+  const h = await planned()
+  refuse(h, '0/3 nodes are available: 3 muster: the gang does not start yet (`muster explain POD` says why)')
+  await h.run(10_000)
+  t.strictSame(h.held, ['a-0@n-0', 'a-1@n-1'])
+})
+
+t.test('what kube-scheduler offers instead tells where else not to plan', async t => {
+  const h = await planned()
+  h.gangs.refusedInTree(h.pod('a-0'), 'n-0', ['n-2'])
+  await h.run(1_100)
+  h.gangs.refusedInTree(h.pod('a-0'), 'n-0', ['n-2'])
+  await h.run(100)
+  t.strictSame([h.gang('a').state, h.held], ['waiting', []])
+  t.match(h.gang('a').reason, /2 node\(s\) refused by kube-scheduler/)
+})
+
+t.test('a lesson ends when the node changes', async t => {
+  const h = await planned()
+  h.gangs.refusedInTree(h.pod('a-0'), 'n-0', ['n-2'])
+  await h.run(1_100)
+  h.gangs.refusedInTree(h.pod('a-0'), 'n-0', ['n-2'])
+  await h.run(100)
+  h.node(node('n-0').cpu(1).label('changed', 'yes'))
+  await h.run(100)
+  t.strictSame(h.held, ['a-0@n-0', 'a-1@n-2'])
+})
+
+t.test('a lesson ends after two minutes', async t => {
+  const h = await planned()
+  h.gangs.refusedInTree(h.pod('a-0'), 'n-0', ['n-2'])
+  await h.run(1_100)
+  h.gangs.refusedInTree(h.pod('a-0'), 'n-0', ['n-2'])
+  await h.run(100_000)
+  t.equal(h.gang('a').state, 'waiting')
+  await h.run(60_000)
+  t.equal(h.gang('a').state, 'planned')
+})
+
+t.test('a gang finds its way round a node that kube-scheduler does not give it', async t => {
+  for (const isGated of [true, false]) {
+    const h = harness({
+      nodes: nodes(4, 'n', each => each.cpu(1)),
+      pods: pods(2, 'a', each => (isGated ? member(each).gated() : member(each))),
+      objects: (_, on) => on === 'n-0'
+    })
+    await h.run(30_000)
+    t.strictSame(h.bound.map(each => each.slice(4)).toSorted(), ['n-2', 'n-3'], isGated ? 'gated' : 'ungated')
+    t.strictSame([h.held, h.nominated], [[], []])
+  }
+})

@@ -1,0 +1,62 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import type { Clock } from '../../extender/clock.ts'
+
+type Timer = { readonly at: number; readonly order: number; readonly task: () => void }
+
+/** Time that moves only when it is told to: equal runs see equal times, and equal orders at equal times. */
+export class VirtualClock implements Clock {
+  #now = 1_000
+  #order = 0
+  readonly #timers: Timer[] = []
+  readonly #cancelled = new WeakSet<Timer>()
+  /** Called after each step, once everything that it made possible has happened. */
+  onStep: () => void = () => {}
+
+  now(): number {
+    return this.#now
+  }
+
+  wall(): number {
+    return Date.UTC(2026, 0, 2, 3, 4, 5) + this.#now
+  }
+
+  after(ms: number, task: () => void): () => void {
+    const timer = { at: this.#now + ms, order: this.#order++, task }
+    const index = this.#timers.findLastIndex(other => other.at <= timer.at)
+    this.#timers.splice(index + 1, 0, timer)
+    return () => this.#cancelled.add(timer)
+  }
+
+  /** Timers that nobody cancelled. */
+  get pending(): number {
+    return this.#timers.filter(timer => !this.#cancelled.has(timer)).length
+  }
+
+  /** A clock whose timers never fire again once it is stopped, as those of a process that ended. */
+  life(): { readonly clock: Clock; stop(): void } {
+    let alive = true
+    const clock: Clock = {
+      now: () => this.now(),
+      wall: () => this.wall(),
+      after: (ms, task) => this.after(ms, () => alive && task())
+    }
+    return { clock, stop: () => (alive = false) }
+  }
+
+  /** Lets so much time pass, timer by timer; promises that a timer settles are followed before the next one fires. */
+  async advance(ms: number): Promise<void> {
+    const end = this.#now + ms
+    await turn()
+    for (;;) {
+      const next = this.#timers[0]
+      if (!next || next.at > end) break
+      this.#timers.shift()
+      if (this.#cancelled.has(next)) continue
+      this.#now = Math.max(this.#now, next.at)
+      next.task()
+      await turn()
+      this.onStep()
+    }
+    this.#now = end
+  }
+}

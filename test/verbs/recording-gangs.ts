@@ -1,0 +1,50 @@
+import { Projector } from '../../extender/kubernetes/projections.ts'
+import type { BindAsk, Gangs, Placement, VerbParts } from '../../extender/verbs/ports.ts'
+import type { Pod } from '../../policies/types.ts'
+
+/** What the verbs asked, and what they shall hear. */
+export class RecordingGangs implements Gangs {
+  next: Placement = { kind: 'ordinary', bars: undefined }
+  allowed: (node: string) => boolean = () => true
+  onBind: (ask: BindAsk) => Promise<string> = async () => ''
+  readonly asked: Pod[] = []
+  readonly refused: { readonly pod: string; readonly node: string; readonly offered: readonly string[] }[] = []
+  readonly candidates: ReadonlyMap<string, readonly string[]>[] = []
+  readonly binds: BindAsk[] = []
+
+  placement(pod: Pod): Placement {
+    this.asked.push(pod)
+    return this.next
+  }
+
+  refusedInTree(pod: Pod, node: string, offered: readonly string[]): void {
+    this.refused.push({ pod: pod.name, node, offered })
+  }
+
+  allowedPreemptions(pod: Pod, candidates: ReadonlyMap<string, readonly string[]>): ReadonlySet<string> {
+    this.asked.push(pod)
+    this.candidates.push(candidates)
+    // One more than was asked for: nobody may pass it on.
+    return new Set([...candidates.keys(), 'never-a-candidate'].filter(node => this.allowed(node)))
+  }
+
+  bind(ask: BindAsk): Promise<string> {
+    this.binds.push(ask)
+    return this.onBind(ask)
+  }
+}
+
+export type Recorded = VerbParts & { readonly gangs: RecordingGangs; isReady: boolean; minor: number }
+
+/** The verbs' parts over a recording port: ready, in front of a 1.36 API server. */
+export function recorded(): Recorded {
+  const parts = {
+    gangs: new RecordingGangs(),
+    isReady: true,
+    minor: 36,
+    ready: () => parts.isReady,
+    project: new Projector().pod,
+    absentIsUnresolvable: () => parts.minor >= 36
+  }
+  return parts
+}
