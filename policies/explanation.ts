@@ -1,7 +1,7 @@
 import type { Board } from './board.ts'
 import { type FilterPlugin, runFilters } from './framework.ts'
 import type { Finding } from './placement.ts'
-import type { Explanation, PlanRequest } from './planner.ts'
+import type { Explanation, PlanRequest } from './plan.ts'
 import { joined, type NodeInfo, type Snapshot } from './snapshot.ts'
 import { compare } from './text.ts'
 import type { Pod } from './types.ts'

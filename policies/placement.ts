@@ -3,7 +3,7 @@ import { boundsOf } from './bounds.ts'
 import { Packing, type Pick } from './packing.ts'
 import { search } from './search.ts'
 import { compare } from './text.ts'
-import type { PlanRequest } from './planner.ts'
+import type { PlanRequest } from './plan.ts'
 
 /** Places for some members. `proven`: that not all that was asked for can be placed, not only that it was not found. */
 export type Finding = { readonly picks: readonly Pick[]; readonly proven: boolean }

@@ -1,4 +1,4 @@
-import type { Explanation } from '../../policies/planner.ts'
+import type { Explanation } from '../../policies/plan.ts'
 import type { Clock } from '../clock.ts'
 import type { State } from '../state.ts'
 import { gangState, gangStates, missing, placeable, placed, satisfied, type Gang, type GangState } from './gang.ts'

@@ -1,5 +1,6 @@
 import { type Profile, runFilters } from '../../policies/framework.ts'
-import { plan, type Explanation } from '../../policies/planner.ts'
+import type { Explanation } from '../../policies/plan.ts'
+import { plan } from '../../policies/planner.ts'
 import type { Snapshot } from '../../policies/snapshot.ts'
 import type { Claim, Pod } from '../../policies/types.ts'
 import type { Clock } from '../clock.ts'

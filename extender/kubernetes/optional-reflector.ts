@@ -1,9 +1,9 @@
-import { pause } from './backoff.ts'
+import { Backoff, pause } from './backoff.ts'
 import { statusMessage } from './json.ts'
 import { Reflector, type ReflectorOptions } from './reflector.ts'
 
-/** What may not be read now may be allowed later: asked again after so long. */
-const askAgainMs = 60_000
+/** What may not be read now may be allowed later, and a new API may take a second: asked again after so long. */
+const askAgain = { base: 1_000, cap: 60_000 }
 /** An API server that does not answer is asked again sooner. */
 const retryMs = 1_000
 
@@ -15,12 +15,14 @@ export class OptionalReflector<T> {
   readonly #options: ReflectorOptions<T>
   readonly #stopping = new AbortController()
   readonly #settled = Promise.withResolvers<void>()
+  readonly #askAgain: Backoff
   #reflector: Reflector<T> | undefined
   #running: Promise<void> | undefined
   #refused = false
 
   constructor(options: ReflectorOptions<T>) {
     this.#options = options
+    this.#askAgain = new Backoff(askAgain, options.random)
   }
 
   /** Listed, or known not to be readable. */
@@ -73,7 +75,7 @@ export class OptionalReflector<T> {
         log.warn({ resource, status, reason }, `cannot read ${resource} (${status}); going on without`)
       this.#refused = true
       this.#settled.resolve()
-      return askAgainMs
+      return this.#askAgain.next()
     } catch {
       return retryMs
     }

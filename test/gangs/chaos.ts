@@ -137,7 +137,7 @@ export class Chaos {
     this.#member(gangNameOf(found), `${found.name.split('.')[0]}.${this.#count++}`, b % 2 === 0)
   }
 
-  ordinary(a: number, b: number): void {
+  ordinary(_a: number, b: number): void {
     this.h.add(
       pod(`o${this.#count++}`)
         .cpu(1000)
