@@ -3,6 +3,9 @@ import { parseArgs } from 'node:util'
 import { parse } from 'yaml'
 import { parseDuration } from '../policies/parse.ts'
 import { reasonOf, UsageError } from './errors.ts'
+import { isOption, logLevels, names, type OptionName, row } from './options.ts'
+
+export { optionHelp } from './options.ts'
 
 /** Everything that can be configured, read once and passed down. Durations are milliseconds. */
 export type Config = {
@@ -15,6 +18,7 @@ export type Config = {
   readonly bindTimeoutMs: number
   readonly gangSettleMs: number
   readonly holdTtlMs: number
+  readonly repairTimeoutMs: number
   readonly resyncMs: number
   readonly logLevel: LogLevel
   /** Only for `scheduler-config`: where kube-scheduler reaches muster. */
@@ -24,43 +28,8 @@ export type Config = {
 export type Address = { readonly host: string; readonly port: number }
 export const profileNames = ['muster', 'custom-scheduler'] as const
 export type ProfileName = (typeof profileNames)[number]
-const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 export type LogLevel = (typeof logLevels)[number]
 
-/** What users may say, one row each: the flag, `MUSTER_` + the flag in capitals, and the same key in the file. */
-const options = {
-  kubeconfig: {
-    hint: 'FILE',
-    help: 'kubeconfig of the cluster (default: KUBECONFIG, ~/.kube/config, or the service account)'
-  },
-  listen: { hint: 'HOST:PORT', fallback: '127.0.0.1:8888', help: 'where kube-scheduler reaches the verbs' },
-  'api-listen': { hint: 'HOST:PORT', fallback: '127.0.0.1:8889', help: 'where people reach the API; port 0 is any' },
-  'scheduler-name': {
-    hint: 'NAME[=PROFILE]',
-    list: true,
-    help: 'one more scheduler name whose pods muster plans; may be repeated'
-  },
-  'bind-timeout': {
-    hint: 'DURATION',
-    fallback: '30s',
-    help: "kube-scheduler's patience at bind; the barrier ends 5s earlier"
-  },
-  'gang-settle': {
-    hint: 'DURATION',
-    fallback: '1s',
-    help: 'a gang of undeclared size is complete after so long without a new member'
-  },
-  'hold-ttl': { hint: 'DURATION', fallback: '60s', help: 'room is held no longer for a gang that does not start' },
-  resync: { hint: 'DURATION', fallback: '30s', help: 'everything is looked at again so often' },
-  'log-level': { hint: 'LEVEL', fallback: 'info', help: logLevels.join(', ') },
-  extender: { hint: 'URL', help: "muster's address as kube-scheduler sees it (scheduler-config)" },
-  config: { hint: 'FILE', help: 'YAML file of these keys' }
-} as const satisfies Record<string, Row>
-
-type Row = { readonly hint: string; readonly help: string; readonly fallback?: string; readonly list?: true }
-export type OptionName = keyof typeof options
-const row = (name: OptionName): Row => options[name]
-const names = Object.keys(options) as OptionName[]
 
 /** `key` is what users call that option there. */
 type Source = { readonly key: (name: OptionName) => string; readonly values: ReadonlyMap<string, readonly string[]> }
@@ -74,18 +43,6 @@ export function loadConfig(args: readonly string[], env: Readonly<Record<string,
   const variables = fromEnvironment(env)
   const file = flags.values.get('config')?.[0] ?? variables.values.get('config')?.[0]
   return read([flags, variables, ...(file === undefined ? [] : [fromFile(file)])])
-}
-
-/** The rows of `--help`. */
-export function optionHelp(): string {
-  const rows = names.map(name => ({ left: `--${name} ${row(name).hint}`, name }))
-  const width = Math.max(...rows.map(row => row.left.length))
-  return rows.map(({ left, name }) => `  ${left.padEnd(width)}  ${row(name).help}${defaultOf(name)}`).join('\n')
-}
-
-function defaultOf(name: OptionName): string {
-  const { fallback } = row(name)
-  return fallback === undefined ? '' : ` (default ${fallback})`
 }
 
 function fromFlags(args: readonly string[]): Source {
@@ -156,10 +113,6 @@ function scalar(value: unknown, key: string): string {
   return String(value)
 }
 
-function isOption(name: string): name is OptionName {
-  return Object.hasOwn(options, name)
-}
-
 function known(format: (name: OptionName) => string): string {
   return names.map(format).join(', ')
 }
@@ -193,6 +146,7 @@ function read(sources: readonly Source[]): Config {
     bindTimeoutMs: duration('bind-timeout', 10_000),
     gangSettleMs: duration('gang-settle', 0),
     holdTtlMs: duration('hold-ttl', 1_000),
+    repairTimeoutMs: duration('repair-timeout', 1_000),
     resyncMs: duration('resync', 1_000),
     logLevel: oneOf(get('log-level'), logLevels),
     extender: get('extender').text

@@ -14,6 +14,7 @@ import { Binder } from './kubernetes/binder.ts'
 import { Cache } from './kubernetes/cache.ts'
 import { connect } from './kubernetes/connection.ts'
 import { EventRecorder } from './kubernetes/event-recorder.ts'
+import { Evictor } from './kubernetes/evictor.ts'
 import { type KubernetesMetrics, kubernetesMetrics } from './kubernetes/metrics.ts'
 import { Nominator } from './kubernetes/nominator.ts'
 import { Projector } from './kubernetes/projections.ts'
@@ -99,10 +100,12 @@ function buildGangs({ config, log, registry, metrics, api, state }: Wiring): Gan
     ...{ state, clock, log, registry, concurrency, profile: muster, epoch: () => epoch },
     binder: new Binder({ api, clock, random: Math.random, metrics }),
     nominator: new Nominator(api, metrics),
+    terminator: new Evictor(api, metrics),
     recorder: new EventRecorder({ api, clock, log, metrics, instance: hostname().slice(0, 128) }),
     schedulerNames: new Set(config.schedulerNames.keys()),
     settleMs: config.gangSettleMs,
     holdTtlMs: config.holdTtlMs,
+    repairMs: config.repairTimeoutMs,
     resyncMs: config.resyncMs,
     bindTimeoutMs: config.bindTimeoutMs,
     onViolation: error => endWith(log, error)

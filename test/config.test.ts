@@ -24,7 +24,8 @@ const defaults: Config = {
   bindTimeoutMs: 30_000,
   gangSettleMs: 1_000,
   holdTtlMs: 60_000,
-  resyncMs: 30_000,
+  repairTimeoutMs: 60_000,
+      resyncMs: 30_000,
   logLevel: 'info',
   extender: undefined
 }

@@ -34,6 +34,14 @@ export type CommitParts = {
   readonly started: (gang: Gang) => void
 }
 
+type First = {
+  readonly plan: string
+  /** Whether it succeeded. */
+  readonly bound: Promise<boolean>
+  /** The quorum was on its nodes once. */
+  started: boolean
+}
+
 const notPlanned = 'the pod is not planned on this node (any more); it will be planned again'
 
 /**
@@ -43,8 +51,8 @@ const notPlanned = 'the pod is not planned on this node (any more); it will be p
  */
 export class Commit {
   readonly #parts: CommitParts
-  /** Plan id → whether its first binding succeeded; kept as long as the plan is held. */
-  readonly #firsts = new Map<string, Promise<boolean>>()
+  /** Gang → the first binding of its plan; kept as long as the gang exists. */
+  readonly #firsts = new Map<string, First>()
   /** Pod uid → its binding under way; a repeated call joins it. */
   readonly #running = new Map<string, Promise<string>>()
 
@@ -94,9 +102,9 @@ export class Commit {
     barrier.open(key)
   }
 
-  /** The plan is no longer held: nobody may join its first binding. */
-  forget(plan: string): void {
-    this.#firsts.delete(plan)
+  /** The gang's plan is given up, or the gang is gone: nobody may join its first binding. */
+  forget(gang: string): void {
+    this.#firsts.delete(gang)
   }
 
   #heldFor({ uid, node }: BindCall): Hold | undefined {
@@ -112,9 +120,9 @@ export class Commit {
   async #commit(pod: Pod, call: BindCall): Promise<string> {
     const hold = this.#heldFor(call)
     if (!hold?.firm) return notPlanned
-    const first = this.#firsts.get(hold.plan)
-    if (!first) return this.#bindFirst(pod, hold, call)
-    if (!(await first)) return "the gang's first binding failed; the gang will be planned again"
+    const first = this.#firsts.get(hold.gang)
+    if (first?.plan !== hold.plan) return this.#bindFirst(pod, hold, call)
+    if (!(await first.bound)) return "the gang's first binding failed; the gang will be planned again"
     const now = this.#heldFor(call)
     if (now?.plan !== hold.plan) return notPlanned
     return this.#settle(pod, now, await this.#write(now, call, {}))
@@ -122,11 +130,12 @@ export class Commit {
 
   async #bindFirst(pod: Pod, hold: Hold, call: BindCall): Promise<string> {
     const { promise, resolve } = Promise.withResolvers<boolean>()
-    this.#firsts.set(hold.plan, promise)
+    const first = { plan: hold.plan, bound: promise, started: false }
+    this.#firsts.set(hold.gang, first)
     const result = await this.#write(hold, call, { [record.planMembers]: membersOf(hold) })
     const bound = result.outcome === 'bound'
     const text = this.#settle(pod, hold, result)
-    if (!bound) this.#firsts.delete(hold.plan)
+    if (!bound && this.#firsts.get(hold.gang) === first) this.#firsts.delete(hold.gang)
     resolve(bound)
     return text
   }
@@ -175,7 +184,10 @@ export class Commit {
       onViolation(error)
     }
     const gang = this.#parts.gang(hold.gang)
-    if (gang?.minMember !== undefined && satisfied(gang) === gang.minMember) this.#parts.started(gang)
+    const first = this.#firsts.get(hold.gang)
+    if (!gang || !first || first.started || !isWhole(gang)) return
+    first.started = true
+    this.#parts.started(gang)
   }
 
   /** A plan of which nothing is bound is only a plan again. */

@@ -1,16 +1,17 @@
-import { order } from '../../policies/order.ts'
 import { refusals } from '../../policies/names.ts'
 import type { Pod } from '../../policies/types.ts'
 import type { Clock } from '../clock.ts'
 import type { PodChange, State, StateListener } from '../state.ts'
 import { formerPlan } from './adoption.ts'
 import type { Commit } from './commit.ts'
-import { isDegraded, placeable, placed, satisfied, type Gang } from './gang.ts'
+import type { Gang } from './gang.ts'
 import type { Journal } from './journal.ts'
 import type { Keeper } from './keeper.ts'
 import type { Ledger } from './ledger.ts'
+import type { Patience } from './patience.ts'
 import type { Planning } from './planning.ts'
 import type { OnViolation } from './ports.ts'
+import type { Queue } from './queue.ts'
 import type { Reconciler } from './reconciler.ts'
 import type { Refusals } from './refusals.ts'
 import type { Roster } from './roster.ts'
@@ -23,7 +24,9 @@ export type CoordinatorParts = {
   readonly roster: Roster
   readonly ledger: Ledger
   readonly planning: Planning
+  readonly queue: Queue
   readonly keeper: Keeper
+  readonly patience: Patience
   readonly commit: Commit
   readonly reconciler: Reconciler
   readonly refusals: Refusals
@@ -40,8 +43,6 @@ export type CoordinatorParts = {
 export class Coordinator implements StateListener {
   readonly #parts: CoordinatorParts
   readonly #dirty = new Set<string>()
-  /** Gang → what it looked like when it was last planned in vain. */
-  readonly #tried = new Map<string, string>()
   /** Grows whenever room may have grown somewhere: waiting gangs are tried again. */
   #room = 0
   #planned = -1
@@ -100,7 +101,7 @@ export class Coordinator implements StateListener {
 
   /** The gang has lost room that was held for it. */
   lost(key: string): void {
-    this.#tried.delete(key)
+    this.#parts.queue.forget(key)
     this.#roomGrew()
     this.revisit(key)
   }
@@ -124,11 +125,11 @@ export class Coordinator implements StateListener {
     this.#dirty.clear()
     for (const key of touched) this.#review(key)
     // 2. Those who wait, best rank first; all of them only where room may have grown.
-    const { clock, roster } = this.#parts
+    const { clock, roster, queue } = this.#parts
     const until = clock.now() + sliceMs
-    const candidates = this.#candidates(this.#planned === this.#room ? touched : new Set(roster.keys()))
+    const next = queue.next(this.#planned === this.#room ? touched : roster.keys(), this.#room)
     this.#planned = this.#room
-    for (const gang of candidates) {
+    for (const gang of next) {
       if (clock.now() > until) this.revisit(gang.key)
       else this.#try(gang, touched)
     }
@@ -137,17 +138,21 @@ export class Coordinator implements StateListener {
   }
 
   #review(key: string): void {
-    const { roster, keeper, journal, clock } = this.#parts
+    const { roster, ledger, keeper, patience, clock } = this.#parts
     const gang = roster.gang(key)
     if (!gang) {
-      keeper.forget(key)
-      journal.forget(key)
-      this.#tried.delete(key)
+      this.#forget(key)
       return
     }
     const settlesIn = roster.settlesIn(key)
     if (settlesIn > 0) clock.after(settlesIn + 1, () => this.revisit(key))
     keeper.review(gang)
+    patience.review(gang, ledger.hold(key))
+  }
+
+  #forget(key: string): void {
+    const { keeper, patience, journal, queue } = this.#parts
+    for (const part of [keeper, patience, journal, queue]) part.forget(key)
   }
 
   #show(key: string): void {
@@ -159,38 +164,12 @@ export class Coordinator implements StateListener {
     commit.check(key)
   }
 
-  #candidates(keys: ReadonlySet<string>): Gang[] {
-    const { roster, keeper } = this.#parts
-    const gangs = [...keys].map(key => roster.gang(key)).filter(gang => gang !== undefined)
-    const open = gangs.filter(gang => this.#isOpen(gang))
-    const entries = open.map(gang => ({ ...gang, gang, createdAt: keeper.expiredAt(gang.key) ?? gang.createdAt }))
-    const ordered = order(entries).map(entry => entry.gang)
-    // A gang that lost a member after its start comes first: its others run for nothing until it is whole again.
-    return [...ordered.filter(isDegraded), ...ordered.filter(gang => !isDegraded(gang))]
-  }
-
-  /** Worth planning: it has members without a place, and something changed since it was last tried in vain. */
-  #isOpen(gang: Gang): boolean {
-    if (gang.problem !== undefined && placed(gang) === 0) return false
-    return this.#unplaced(gang).length > 0 && this.#tried.get(gang.key) !== this.#signature(gang)
-  }
-
-  #unplaced(gang: Gang): Pod[] {
-    const claims = this.#parts.ledger.hold(gang.key)?.claims
-    return placeable(gang).filter(pod => !claims?.has(pod.uid))
-  }
-
-  #signature(gang: Gang): string {
-    const open = this.#unplaced(gang).map(pod => pod.uid)
-    return [this.#room, gang.minMember, [...gang.roles].join(), gang.priority, satisfied(gang), ...open].join()
-  }
-
   #try(gang: Gang, touched: Set<string>): void {
-    const { planning, journal, ledger, clock, keeper } = this.#parts
+    const { planning, journal, ledger, clock, keeper, queue } = this.#parts
     touched.add(gang.key)
     const attempt = planning.attempt(gang)
     if (attempt.outcome !== 'reserved') {
-      this.#tried.set(gang.key, this.#signature(gang))
+      queue.inVain(gang, this.#room)
       journal.explained(gang, attempt.outcome === 'nothing' ? undefined : attempt)
       return
     }

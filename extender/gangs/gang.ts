@@ -175,7 +175,7 @@ export function callUp(gang: Gang, claimed: Uids = nobody): CallUp {
 /** Makes the gang of these pods, which share one key. `nodeOf` tells the node of bindings under way. */
 export function gangOf(
   pods: readonly Pod[],
-  { atRest: _, ...terms }: Terms,
+  terms: Omit<Terms, 'atRest'>,
   nodeOf: (pod: Pod) => string | undefined
 ): Gang {
   const sorted = pods.toSorted(byAgeAndName)

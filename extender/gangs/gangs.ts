@@ -1,46 +1,13 @@
-import type { Registry } from 'prom-client'
-import type { Profile } from '../../policies/framework.ts'
 import type { Pod } from '../../policies/types.ts'
-import type { Clock } from '../clock.ts'
-import { InvariantViolation } from '../errors.ts'
-import type { State } from '../state.ts'
-import { Barrier } from './barrier.ts'
-import { Commit } from './commit.ts'
-import { Coordinator } from './coordinator.ts'
+import { assemble, type GangsParts } from './assembly.ts'
+import type { Commit } from './commit.ts'
+import type { Coordinator } from './coordinator.ts'
 import { survives } from './gang.ts'
-import { Guard } from './guard.ts'
-import { Journal } from './journal.ts'
-import { Keeper } from './keeper.ts'
-import { Ledger } from './ledger.ts'
-import { gangMetrics, initialise } from './metrics.ts'
-import { Planning } from './planning.ts'
-import type { Binder, Log, Nominator, OnViolation, Recorder } from './ports.ts'
-import { Reconciler } from './reconciler.ts'
-import { Refusals } from './refusals.ts'
+import type { Guard } from './guard.ts'
+import type { Keeper } from './keeper.ts'
+import type { Ledger } from './ledger.ts'
 import { Reports } from './report.ts'
-import { Roster } from './roster.ts'
-import { WriteQueue } from './write-queue.ts'
-
-export type GangsParts = {
-  readonly state: State
-  readonly clock: Clock
-  readonly log: Log
-  readonly registry: Registry
-  readonly binder: Binder
-  readonly nominator: Nominator
-  readonly recorder: Recorder
-  readonly profile: Profile
-  /** Scheduler names whose pods muster plans. */
-  readonly schedulerNames: ReadonlySet<string>
-  readonly epoch: () => number
-  readonly settleMs: number
-  readonly holdTtlMs: number
-  readonly resyncMs: number
-  /** kube-scheduler's timeout for one bind call; the barrier ends 5 s earlier. */
-  readonly bindTimeoutMs: number
-  readonly concurrency: number
-  readonly onViolation: OnViolation
-}
+import type { Roster } from './roster.ts'
 
 /** The barrier ends so long before kube-scheduler's patience does, so that what was let through can still be written. */
 const barrierMarginMs = 5_000
@@ -61,73 +28,24 @@ export class Gangs {
   readonly reports: Reports
   readonly #parts: GangsParts
   readonly #roster: Roster
-  readonly #ledger = new Ledger()
+  readonly #ledger: Ledger
   readonly #guard: Guard
   readonly #commit: Commit
   readonly #keeper: Keeper
   readonly #coordinator: Coordinator
 
   constructor(parts: GangsParts) {
-    const { state, clock, log, registry, profile } = parts
-    const ours = (pod: Pod): boolean => parts.schedulerNames.has(pod.schedulerName)
-    const metrics = gangMetrics(registry, () => journal.collect(state, this.#ledger))
-    initialise(metrics)
-    const onViolation = (error: unknown): void => {
-      if (error instanceof InvariantViolation) metrics.violations.inc({ invariant: error.invariant })
-      parts.onViolation(error)
-    }
-    const ledger = this.#ledger
-    const writes = new WriteQueue(parts.concurrency)
-    const revisit = (key: string): void => this.#coordinator.revisit(key)
-    const roster = new Roster({ state, clock, ours, settleMs: parts.settleMs })
-    const barrier = new Barrier(clock, metrics)
-    const refusals = new Refusals(clock)
-    const journal = new Journal({ clock, metrics, recorder: parts.recorder, log, revisit })
-    const planning = new Planning({
-      ...{ state, ledger, refusals, clock, metrics, profile },
-      epoch: parts.epoch,
-      holdTtlMs: parts.holdTtlMs,
-      groupOf: pod => roster.keyOf(pod)
-    })
-    const reconciler = new Reconciler({
-      ...{ nominator: parts.nominator, clock, log, revisit, writes },
-      plannedNode: uid => ledger.of(uid)?.claim.node,
-      arrived: uid => this.#commit.has(uid)
-    })
-    this.#commit = new Commit({
-      ...{ state, ledger, barrier, binder: parts.binder, clock, log, onViolation },
-      gang: key => roster.gang(key),
-      stillFits: hold => this.#keeper.stillFits(hold),
-      started: gang => journal.started(gang)
-    })
-    this.#keeper = new Keeper({
-      ...{ state, ledger, planning, barrier, commit: this.#commit, refusals, journal, profile, clock, revisit },
-      holdTtlMs: parts.holdTtlMs,
-      lost: key => this.#coordinator.lost(key)
-    })
-    this.#coordinator = new Coordinator({
-      ...{
-        state,
-        roster,
-        ledger,
-        planning,
-        keeper: this.#keeper,
-        commit: this.#commit,
-        reconciler,
-        refusals,
-        journal,
-        clock
-      },
-      ...{ resyncMs: parts.resyncMs, onViolation }
-    })
-    this.#guard = new Guard({
-      ...{ state, ledger, binder: parts.binder, clock, log },
-      withdraw: (gang, cause) => this.#keeper.withdraw(gang, cause)
-    })
+    const { state } = parts
+    const { roster, ledger, guard, commit, keeper, coordinator, journal } = assemble(parts)
     this.#parts = parts
     this.#roster = roster
+    this.#ledger = ledger
+    this.#guard = guard
+    this.#commit = commit
+    this.#keeper = keeper
+    this.#coordinator = coordinator
     this.reports = new Reports({ state, roster, ledger, journal })
-    state.subscribe(this.#coordinator)
+    state.subscribe(coordinator)
   }
 
   /** Once everything is listed: takes over what a former life decided, and plans from then on. */

@@ -46,6 +46,7 @@ export class Keeper {
 
   forget(key: string): void {
     this.withdraw(key, 'all its members are gone')
+    this.#parts.commit.forget(key)
     this.#expired.delete(key)
   }
 
@@ -55,7 +56,7 @@ export class Keeper {
     const hold = ledger.hold(key)
     if (!hold) return
     ledger.release(key)
-    commit.forget(hold.plan)
+    commit.forget(key)
     barrier.fail(key, `the gang's plan was withdrawn: ${cause}`)
     journal.withdrawn(key, hold, cause)
     lost(key)

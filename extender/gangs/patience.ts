@@ -1,7 +1,7 @@
 import type { Pod } from '../../policies/types.ts'
 import type { Clock } from '../clock.ts'
 import { reasonOf } from '../errors.ts'
-import { placed, type Gang } from './gang.ts'
+import { isDegraded, placed, type Gang } from './gang.ts'
 import type { Hold } from './ledger.ts'
 import type { Log, Recorder, Terminator, WriteResult } from './ports.ts'
 import type { WriteQueue } from './write-queue.ts'
@@ -81,7 +81,11 @@ export class Patience {
   #timeOut(gang: Gang, entry: Entry): void {
     const seconds = (gang.gangTimeoutMs ?? 0) / 1000
     this.#parts.log.warn({ gang: gang.key, onTimeout: gang.onTimeout }, 'a gang did not start in its time')
-    this.#tell(gang, 'GangTimeout', `gang ${gang.name} did not start within ${seconds}s; on-timeout is ${gang.onTimeout}`)
+    this.#tell(
+      gang,
+      'GangTimeout',
+      `gang ${gang.name} did not start within ${seconds}s; on-timeout is ${gang.onTimeout}`
+    )
     if (gang.onTimeout === 'fail') this.#failAll(gang)
     if (gang.onTimeout === 'requeue') this.#standBack(gang, entry)
   }
@@ -104,7 +108,7 @@ export class Patience {
 
   #reviewPartial(gang: Gang, entry: Entry): void {
     const { clock, repairMs, revisit } = this.#parts
-    if (!isPartial(gang)) {
+    if (!isDegraded(gang)) {
       entry.partialSince = undefined
       return
     }
@@ -129,8 +133,9 @@ export class Patience {
     if (clock.now() < (this.#ending.get(pod.uid) ?? 0)) return
     this.#ending.set(pod.uid, Number.POSITIVE_INFINITY)
     writes.push(async () => {
-      const result = await write().catch((error: unknown): WriteResult => ({ outcome: 'failed', message: reasonOf(error) }))
-      if (result.outcome === 'failed') log.warn({ pod: `${pod.namespace}/${pod.name}`, reason: result.message }, 'could not end a member; retrying')
+      const result = await write().catch(failed)
+      if (result.outcome === 'failed')
+        log.warn({ pod: `${pod.namespace}/${pod.name}`, reason: result.message }, 'could not end a member; retrying')
       this.#ending.set(pod.uid, clock.now() + retryMs)
       clock.after(retryMs + 1, () => {
         this.#ending.delete(pod.uid)
@@ -140,7 +145,8 @@ export class Patience {
   }
 
   #tell(gang: Gang, reason: string, note: string): void {
-    for (const { pod } of gang.members) this.#parts.recorder.record({ pod, type: 'Warning', reason, action: 'Scheduling', note })
+    for (const { pod } of gang.members)
+      this.#parts.recorder.record({ pod, type: 'Warning', reason, action: 'Scheduling', note })
   }
 
   #entry(key: string): Entry {
@@ -152,7 +158,4 @@ export class Patience {
   }
 }
 
-/** Some of it runs, and not enough. */
-function isPartial(gang: Gang): boolean {
-  return placed(gang) > 0 && !isWhole(gang)
-}
+const failed = (error: unknown): WriteResult => ({ outcome: 'failed', message: reasonOf(error) })

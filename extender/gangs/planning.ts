@@ -54,13 +54,29 @@ export class Planning {
     const held = ledger.hold(gang.key)
     const call = callUp(gang, held?.claims)
     const need = needOf(gang, held, call)
-    // With roles it matters who is placed first: those whom the quorum needs, and the others once they are.
-    const inTwo = gang.roles.size > 0 && need !== undefined && need > 1 && call.surplus.length > 0
+    const inTwo = goesInTwo(gang, call)
     const pods = inTwo ? call.needed : [...call.needed, ...call.surplus]
     if (pods.length === 0 || need === undefined || need > pods.length) return { outcome: 'nothing' }
+    const beyond = this.#beyond(gang, need)
+    if (beyond) return beyond
     const attempt = this.#attempt({ gang, held, pods, need })
-    if (inTwo && attempt.outcome === 'reserved') this.attempt(gang)
+    if (attempt.outcome === 'reserved' && inTwo) this.attempt(gang)
     return attempt
+  }
+
+  /** What the gang asks for as a whole is more than the cluster could ever give: no need to search. */
+  #beyond({ minResources }: Gang, need: number): Explanation | undefined {
+    if (minResources === undefined) return undefined
+    const total = new Map<string, number>()
+    for (const { node } of this.#parts.state.snapshot().nodes) {
+      for (const [name, amount] of node.allocatable) total.set(name, (total.get(name) ?? 0) + amount)
+    }
+    const short = [...minResources].filter(([name, amount]) => amount > (total.get(name) ?? 0))
+    if (short.length === 0) return undefined
+    const said = short.map(([name, amount]) => `${amount} ${name} of ${total.get(name) ?? 0}`).join(', ')
+    const blocked = { pod: '', reasons: new Map<string, number>() }
+    const message = `the gang's min-resources are more than the whole cluster has: ${said}`
+    return { outcome: 'infeasible', placed: 0, need, blocked, message }
   }
 
   #attempt(ask: Ask): Attempt {
@@ -158,6 +174,11 @@ export class Planning {
     }
     return base.with(claims)
   }
+}
+
+/** With roles it matters who is placed first: those whom the quorum needs, and the others once they are. */
+function goesInTwo(gang: Gang, { needed, surplus }: CallUp): boolean {
+  return gang.roles.size > 0 && needed.length > 0 && surplus.length > 0
 }
 
 /** How many more members must get a node at once; undefined while the quorum is not known. */

@@ -37,6 +37,14 @@ export interface Binder {
   bind(binding: Binding, limits: { readonly deadline: number; readonly signal: AbortSignal }): Promise<BindResult>
 }
 
+/** Ends pods; one attempt each. */
+export interface Terminator {
+  /** Through the Eviction API; a refusal by a disruption budget is `failed`. */
+  evict(pod: PodRef): Promise<WriteResult>
+  /** Sets a pod that never started to phase Failed. */
+  fail(pod: PodRef, reason: string, message: string): Promise<WriteResult>
+}
+
 export type Notice = {
   readonly pod: Pod
   readonly type: 'Normal' | 'Warning'

@@ -1,5 +1,6 @@
 import { annotations } from '../../policies/names.ts'
 import { parseInteger } from '../../policies/parse.ts'
+import { compare } from '../../policies/text.ts'
 import type { Pod } from '../../policies/types.ts'
 import type { PodGroup } from '../state.ts'
 import { type Membership, membership } from './dialects.ts'
@@ -64,20 +65,39 @@ type Context = {
 }
 
 /** 1. What is declared. 2. What the PodGroup says. 3. The controllers. 4. The members that came. */
-function quorumOf(speakers: readonly Speaker[], { pods, facts, key, group }: Context): Quorum {
-  const roles = speakers.find(({ said }) => said.roles)?.said.roles ?? group?.roles ?? none
-  const size = speakers.find(({ said }) => said.minMember !== undefined)?.said.minMember ?? group?.minMember
+function quorumOf(speakers: readonly Speaker[], context: Context): Quorum {
+  const { key, group } = context
+  const roles = rolesSaid(speakers, group)
+  const size = sizeSaid(speakers) ?? group?.minMember
   if (size !== undefined || roles.size > 0) return declared(Math.max(size ?? 1, sum(roles.values())), roles)
-  if (key !== undefined && !group) {
-    const [api, namespace, name] = key.split('/')
-    return { ...settling(undefined), waitsFor: `PodGroup ${namespace}/${name} does not exist (${api})` }
-  }
+  return key !== undefined && !group ? absent(key) : undeclared(speakers, context)
+}
+
+function undeclared(speakers: readonly Speaker[], { pods, facts }: Context): Quorum {
   const atRest = Math.max(1, pods.filter(isLive).length)
   if (speakers.some(({ said }) => said.replicatedJobs)) return replicatedJobs(pods, facts) ?? settling(atRest)
+  const wanted = controllerSize(pods, facts)
+  return wanted === undefined ? settling(atRest) : declared(wanted, none)
+}
+
+function sizeSaid(speakers: readonly Speaker[]): number | undefined {
+  return speakers.find(({ said }) => said.minMember !== undefined)?.said.minMember
+}
+
+function rolesSaid(speakers: readonly Speaker[], group: PodGroup | undefined): Terms['roles'] {
+  return speakers.find(({ said }) => said.roles !== undefined)?.said.roles ?? group?.roles ?? none
+}
+
+function absent(key: string): Quorum {
+  const [api, namespace, name] = key.split('/')
+  return { ...settling(undefined), waitsFor: `PodGroup ${namespace}/${name} does not exist (${api})` }
+}
+
+/** The size of the members' only controller. */
+function controllerSize(pods: readonly Pod[], facts: Facts): number | undefined {
   const controllers = new Set(pods.map(pod => pod.controller?.uid))
   const [only] = controllers
-  const wanted = controllers.size === 1 && only !== undefined ? facts.controllerSize(only) : undefined
-  return wanted === undefined ? settling(atRest) : declared(wanted, none)
+  return controllers.size === 1 && only !== undefined ? facts.controllerSize(only) : undefined
 }
 
 const declared = (minMember: number, roles: Terms['roles']): Quorum => ({
@@ -131,7 +151,11 @@ function problemOf(speakers: readonly Speaker[]): string | undefined {
 function unequalRoles(speakers: readonly Speaker[]): string | undefined {
   const onSome = speakers.some(({ said }) => said.rolesOnSome)
   const asked = onSome ? speakers.filter(({ said }) => said.roles !== undefined) : speakers
-  return unequal(asked, 'roles', ({ roles }) => roles && JSON.stringify([...roles].toSorted()))
+  return unequal(
+    asked,
+    'roles',
+    ({ roles }) => roles && JSON.stringify([...roles].toSorted(([a], [b]) => compare(a, b)))
+  )
 }
 
 function unequal(
@@ -151,7 +175,7 @@ const ownKeys = { size: `annotation ${annotations.minMember}`, roles: `annotatio
 
 /** Pods and PodGroup must not say two different minima. */
 function conflictWith(speakers: readonly Speaker[], group: PodGroup | undefined): string | undefined {
-  const size = speakers.find(({ said }) => said.minMember !== undefined)?.said.minMember
+  const size = sizeSaid(speakers)
   if (size === undefined || group?.minMember === undefined || size === group.minMember) return undefined
   const name = `PodGroup ${group.namespace}/${group.name} (${group.api})`
   return `the pods say a minimum of ${size}, but minMember of ${name} says ${group.minMember}`

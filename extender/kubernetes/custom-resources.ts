@@ -135,9 +135,10 @@ class PodGroupWatch {
   }
 }
 
+const keyOf = ({ api, namespace, name }: PodGroup): string => `${api}/${namespace}/${name}`
+
 /** The APIs share the state's one table, so each takes out only its own. */
 function podGroupsInto(state: State): ReflectorHandler<PodGroup> {
-  const keyOf = ({ api, namespace, name }: PodGroup): string => `${api}/${namespace}/${name}`
   const known = new Set<string>()
   const set = (key: string, group: PodGroup | undefined): void => {
     if (group) known.add(key)

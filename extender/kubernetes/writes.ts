@@ -28,7 +28,7 @@ export async function writeOnce(api: ApiServer, request: ApiRequest): Promise<Wr
     if (status < 300) return { outcome: 'done' }
     const message = statusMessage(status, body)
     if (status === 404 || isOtherUid(status, body)) return { outcome: 'gone' }
-    if (status === 409) return { outcome: 'conflict', message }
+    if (status === 409 || isBoundAlready(status, body)) return { outcome: 'conflict', message }
     const retryAfter = retryAfterMs(headers)
     return retryAfter === undefined
       ? { outcome: 'failed', message }
@@ -36,6 +36,12 @@ export async function writeOnce(api: ApiServer, request: ApiRequest): Promise<Wr
   } catch (error) {
     return { outcome: 'failed', message: causeOf(error) }
   }
+}
+
+/** What a nomination gets that comes after the binding: 422 on the field, since 1.36. */
+function isBoundAlready(status: number, body: unknown): boolean {
+  const { causes } = object(object(body).details)
+  return status === 422 && objects(causes).some(cause => cause.field === 'status.nominatedNodeName')
 }
 
 /** What a patch with a wrong `metadata.uid` gets from 1.36: 422 "field is immutable", and not the 409 of a precondition. */

@@ -238,3 +238,15 @@ t.test('what has begun loses only the member whose room is gone', async t => {
   await h.run(200)
   t.strictSame([await rest, h.gang('a').state], ['', 'running'])
 })
+
+t.test('what has begun gives up the room of a member that is deleted, and keeps that of the others', async t => {
+  const h = await planned()
+  h.api.fault = write => (write.pod === 'a-0' || write.verb !== 'bind' ? 'none' : 'refused')
+  const all = bindAll(h)
+  await h.run(100)
+  await Promise.all(all)
+  t.strictSame(h.held, ['a-1@n-1', 'a-2@n-2'])
+  h.delete('a-2')
+  await h.run(100)
+  t.strictSame([h.held, h.gang('a').state], [['a-1@n-1'], 'binding'])
+})

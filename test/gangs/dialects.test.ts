@@ -31,6 +31,7 @@ const podOf = (name: string, { labels = {}, annotations = {}, owner, spec, statu
 
 const projector = new Projector({ keepLabel: keepsLabel, keepAnnotation: keepsAnnotation })
 const settleMs = 1_000
+const ignore = (): void => {}
 
 type World = {
   readonly pods: readonly Words[]
@@ -45,7 +46,6 @@ function gangOf({ pods, groups = [], sizes = {}, settled = false }: World): Gang
   const state = new State()
   const clock = new ManualClock()
   const roster = new Roster({ state, clock, settleMs, ours: one => one.schedulerName === 'muster' })
-  const ignore = (): void => {}
   state.subscribe({
     podChanged: change => void roster.podChanged(change),
     nodeChanged: ignore,

@@ -22,6 +22,7 @@ export type Options = {
   readonly concurrency?: number
   readonly objects?: (pod: Pod, node: string) => boolean
   readonly losesReply?: () => boolean
+  readonly onLost?: (node: string) => void
 }
 
 type Life = { readonly gangs: Gangs; readonly state: State; readonly registry: Registry; end(): void }
@@ -50,7 +51,8 @@ export class Harness {
       watchDelay: options.watchDelay ?? (() => 3),
       gangs: () => this.#life?.gangs,
       objects: options.objects ?? (() => false),
-      losesReply: options.losesReply ?? (() => false)
+      losesReply: options.losesReply ?? (() => false),
+      onLost: options.onLost ?? (() => {})
     })
   }
 
@@ -114,6 +116,7 @@ export class Harness {
       epoch: () => epoch,
       settleMs: 1_000,
       resyncMs: 30_000,
+      repairMs: 60_000,
       ...{ holdTtlMs, bindTimeoutMs, concurrency },
       onViolation: error => this.violations.push(error)
     })

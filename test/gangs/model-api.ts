@@ -1,6 +1,14 @@
 import type { Node, Pod } from '../../policies/types.ts'
 import type { State } from '../../extender/state.ts'
-import type { BindResult, Binder, Binding, Nominator, PodRef, WriteResult } from '../../extender/gangs/ports.ts'
+import type {
+  BindResult,
+  Binder,
+  Binding,
+  Nominator,
+  PodRef,
+  Terminator,
+  WriteResult
+} from '../../extender/gangs/ports.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 
 type Limits = Parameters<Binder['bind']>[1]
@@ -12,7 +20,7 @@ export type Fault = 'none' | 'refused' | 'lost before' | 'lost after'
 type Watcher = { readonly state: State; readonly delay: () => number; last: number; alive: boolean }
 
 export type Write = {
-  readonly verb: 'nominate' | 'clear' | 'ungate' | 'bind'
+  readonly verb: 'nominate' | 'clear' | 'ungate' | 'bind' | 'evict' | 'fail'
   readonly pod: string
   readonly node: string
   readonly record: boolean
@@ -80,7 +88,7 @@ export class ModelApi {
   }
 
   /** muster's ports on this API; a stopped one lets what is under way take effect without an answer, or not at all. */
-  ports(isAlive: () => boolean): { nominator: Nominator; binder: Binder } {
+  ports(isAlive: () => boolean): { nominator: Nominator; binder: Binder; terminator: Terminator } {
     const written = (write: Write, apply: () => WriteResult): Promise<WriteResult> => this.#write(write, apply, isAlive)
     return {
       nominator: {
@@ -93,7 +101,11 @@ export class ModelApi {
             this.#patched(pod, { gates: this.pods.get(pod.uid)?.gates.filter(other => other !== gate) ?? [] })
           )
       },
-      binder: { bind: (binding, limits) => this.#bind(binding, limits, isAlive) }
+      binder: { bind: (binding, limits) => this.#bind(binding, limits, isAlive) },
+      terminator: {
+        evict: pod => written(writeOf('evict', pod), () => this.#evicted(pod)),
+        fail: pod => written(writeOf('fail', pod), () => this.#patched(pod, { phase: 'Failed' }))
+      }
     }
   }
 
@@ -106,6 +118,12 @@ export class ModelApi {
     const result = apply()
     if (!isAlive()) return never()
     return fault === 'lost after' ? { outcome: 'failed', message: 'no answer came' } : result
+  }
+
+  #evicted({ uid }: PodRef): WriteResult {
+    if (!this.pods.has(uid)) return { outcome: 'gone' }
+    this.deletePod(uid)
+    return { outcome: 'done' }
   }
 
   #patched(ref: PodRef, patch: Partial<Pod>): WriteResult {

@@ -23,6 +23,8 @@ export type SchedulerParts = {
   readonly objects: (pod: Pod, node: string) => boolean
   /** Whether the answer to a bind call is lost on its way. */
   readonly losesReply: () => boolean
+  /** Told of each binding whose answer did not come: kube-scheduler believes the room free, whatever became of it. */
+  readonly onLost: (node: string) => void
 }
 
 /**
@@ -171,7 +173,9 @@ export class ModelScheduler {
       signal.addEventListener('abort', () => resolve('no answer in time'), { once: true })
     })
     const error = await Promise.race([answer, hungUp])
-    return this.#parts.losesReply() ? 'the answer was lost' : error
+    const isLost = this.#parts.losesReply()
+    if (isLost || signal.aborted) this.#parts.onLost(node)
+    return isLost ? 'the answer was lost' : error
   }
 
   /** As upstream: forgets the pod, clears its nomination, and tries it again after a while. */

@@ -7,6 +7,7 @@ import { type Parts, parts } from './parts.ts'
 
 const crds = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
 const coscheduling = '/apis/scheduling.x-k8s.io/v1alpha1/podgroups'
+const ignore = (): void => {}
 const key = 'scheduling.x-k8s.io/ns/g'
 
 function crd(api: string, version: string, { established = 'True', served = true } = {}): Json {
@@ -43,7 +44,6 @@ async function rig(t: Test, lists: Record<string, readonly Json[] | number>): Pr
   const given = parts(t, server.url)
   const state = new State()
   const changed: string[] = []
-  const ignore = (): void => {}
   state.subscribe({
     ...{ podChanged: ignore, nodeChanged: ignore, controllerChanged: ignore },
     podGroupChanged: one => void changed.push(one)

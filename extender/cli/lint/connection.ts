@@ -11,7 +11,7 @@ function urlOf(entry: Value): URL | undefined {
 }
 
 /** Two texts of one server are the same. */
-export function addressOf(urlPrefix: string): string {
+function addressOf(urlPrefix: string): string {
   return (URL.parse(urlPrefix)?.href ?? urlPrefix).replace(/\/+$/, '')
 }
 

@@ -3,7 +3,7 @@ import { nearest } from './fields.ts'
 import { type Configuration, flag, type Found, number, placeOf, quote, type Rule, text } from './rule.ts'
 
 export const kind = 'KubeSchedulerConfiguration'
-export const group = 'kubescheduler.config.k8s.io'
+const group = 'kubescheduler.config.k8s.io'
 const defaultName = 'default-scheduler'
 
 const profilesOf = (root: Value): readonly Value[] => root.field('profiles')?.items ?? []

@@ -1,0 +1,101 @@
+import type { Registry } from 'prom-client'
+import type { Profile } from '../../policies/framework.ts'
+import type { Pod } from '../../policies/types.ts'
+import type { Clock } from '../clock.ts'
+import { InvariantViolation } from '../errors.ts'
+import type { State } from '../state.ts'
+import { Barrier } from './barrier.ts'
+import { Commit } from './commit.ts'
+import { Coordinator } from './coordinator.ts'
+import { Guard } from './guard.ts'
+import { Journal } from './journal.ts'
+import { Keeper } from './keeper.ts'
+import { Ledger } from './ledger.ts'
+import { gangMetrics, initialise } from './metrics.ts'
+import { Patience } from './patience.ts'
+import { Planning } from './planning.ts'
+import type { Binder, Log, Nominator, OnViolation, Recorder, Terminator } from './ports.ts'
+import { Queue } from './queue.ts'
+import { Reconciler } from './reconciler.ts'
+import { Refusals } from './refusals.ts'
+import { Roster } from './roster.ts'
+import { WriteQueue } from './write-queue.ts'
+
+export type GangsParts = {
+  readonly state: State
+  readonly clock: Clock
+  readonly log: Log
+  readonly registry: Registry
+  readonly binder: Binder
+  readonly nominator: Nominator
+  readonly recorder: Recorder
+  readonly terminator: Terminator
+  readonly profile: Profile
+  /** Scheduler names whose pods muster plans. */
+  readonly schedulerNames: ReadonlySet<string>
+  readonly epoch: () => number
+  readonly settleMs: number
+  readonly holdTtlMs: number
+  readonly resyncMs: number
+  /** How long a gang may be partly running before `on-partial: evict` ends it. */
+  readonly repairMs: number
+  /** kube-scheduler's timeout for one bind call; the barrier ends 5 s earlier. */
+  readonly bindTimeoutMs: number
+  readonly concurrency: number
+  readonly onViolation: OnViolation
+}
+
+/** The parts that answer for the whole. */
+export type Assembly = {
+  readonly roster: Roster
+  readonly ledger: Ledger
+  readonly guard: Guard
+  readonly commit: Commit
+  readonly keeper: Keeper
+  readonly journal: Journal
+  readonly coordinator: Coordinator
+}
+
+/** Plugs the parts of this folder into each other; whom a part tells is handed to it as a function. */
+// oxlint-disable-next-line max-statements -- a list of parts, one line each
+export function assemble(parts: GangsParts): Assembly {
+  const { state, clock, log, registry, profile, holdTtlMs, repairMs } = parts
+  const { recorder, binder, nominator, terminator } = parts
+  const metrics = gangMetrics(registry, () => journal.collect(state, ledger))
+  initialise(metrics)
+  const onViolation = (error: unknown): void => {
+    if (error instanceof InvariantViolation) metrics.violations.inc({ invariant: error.invariant })
+    parts.onViolation(error)
+  }
+  const revisit = (key: string): void => coordinator.revisit(key)
+  const lost = (key: string): void => coordinator.lost(key)
+  const withdraw = (key: string, cause: string): void => keeper.withdraw(key, cause)
+
+  const ledger = new Ledger()
+  const writes = new WriteQueue(parts.concurrency)
+  const barrier = new Barrier(clock, metrics)
+  const refusals = new Refusals(clock)
+  const ours = (pod: Pod): boolean => parts.schedulerNames.has(pod.schedulerName)
+  const roster = new Roster({ state, clock, ours, settleMs: parts.settleMs })
+  const groupOf = (pod: Pod): string | undefined => roster.keyOf(pod)
+  const gang = roster.gang.bind(roster)
+
+  const journal = new Journal({ clock, metrics, recorder, log, revisit })
+  const patience = new Patience({ clock, log, recorder, terminator, writes, repairMs, revisit })
+  const plans = { state, ledger, refusals, clock, profile, holdTtlMs }
+  const planning = new Planning({ ...plans, metrics, epoch: parts.epoch, groupOf })
+  const plannedNode = (uid: string): string | undefined => ledger.of(uid)?.claim.node
+  const arrived = (uid: string): boolean => commit.has(uid)
+  const reconciler = new Reconciler({ nominator, clock, log, writes, plannedNode, arrived, revisit })
+  const stillFits: Keeper['stillFits'] = hold => keeper.stillFits(hold)
+  const started: Journal['started'] = each => journal.started(each)
+  const commit = new Commit({ state, ledger, barrier, binder, clock, log, onViolation, gang, stillFits, started })
+  const keeper = new Keeper({ ...plans, planning, barrier, commit, journal, lost, revisit })
+  const queue = new Queue({ roster, ledger, keeper, patience })
+  const coordinator = new Coordinator({
+    ...{ state, roster, ledger, queue, planning, keeper, patience, commit, reconciler, refusals, journal },
+    ...{ clock, resyncMs: parts.resyncMs, onViolation }
+  })
+  const guard = new Guard({ state, ledger, binder, clock, log, withdraw })
+  return { roster, ledger, guard, commit, keeper, journal, coordinator }
+}

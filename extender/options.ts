@@ -1,0 +1,59 @@
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+
+/** What users may say, one row each: the flag, `MUSTER_` + the flag in capitals, and the same key in the file. */
+const options = {
+  kubeconfig: {
+    hint: 'FILE',
+    help: 'kubeconfig of the cluster (default: KUBECONFIG, ~/.kube/config, or the service account)'
+  },
+  listen: { hint: 'HOST:PORT', fallback: '127.0.0.1:8888', help: 'where kube-scheduler reaches the verbs' },
+  'api-listen': { hint: 'HOST:PORT', fallback: '127.0.0.1:8889', help: 'where people reach the API; port 0 is any' },
+  'scheduler-name': {
+    hint: 'NAME[=PROFILE]',
+    list: true,
+    help: 'one more scheduler name whose pods muster plans; may be repeated'
+  },
+  'bind-timeout': {
+    hint: 'DURATION',
+    fallback: '30s',
+    help: "kube-scheduler's patience at bind; the barrier ends 5s earlier"
+  },
+  'gang-settle': {
+    hint: 'DURATION',
+    fallback: '1s',
+    help: 'a gang of undeclared size is complete after so long without a new member'
+  },
+  'hold-ttl': { hint: 'DURATION', fallback: '60s', help: 'room is held no longer for a gang that does not start' },
+  'repair-timeout': {
+    hint: 'DURATION',
+    fallback: '60s',
+    help: 'a gang partly running for so long is evicted where its on-partial says so'
+  },
+  resync: { hint: 'DURATION', fallback: '30s', help: 'everything is looked at again so often' },
+  'log-level': { hint: 'LEVEL', fallback: 'info', help: logLevels.join(', ') },
+  extender: { hint: 'URL', help: "muster's address as kube-scheduler sees it (scheduler-config)" },
+  config: { hint: 'FILE', help: 'YAML file of these keys' }
+} as const satisfies Record<string, Row>
+
+type Row = { readonly hint: string; readonly help: string; readonly fallback?: string; readonly list?: true }
+export type OptionName = keyof typeof options
+export const row = (name: OptionName): Row => options[name]
+/** All of them. */
+export const names = Object.keys(options) as OptionName[]
+
+export function isOption(name: string): name is OptionName {
+  return Object.hasOwn(options, name)
+}
+
+/** The rows of `--help`. */
+export function optionHelp(): string {
+  const rows = names.map(name => ({ left: `--${name} ${row(name).hint}`, name }))
+  const width = Math.max(...rows.map(row => row.left.length))
+  return rows.map(({ left, name }) => `  ${left.padEnd(width)}  ${row(name).help}${defaultOf(name)}`).join('\n')
+}
+
+function defaultOf(name: OptionName): string {
+  const { fallback } = row(name)
+  return fallback === undefined ? '' : ` (default ${fallback})`
+}
+
