@@ -13,6 +13,8 @@ export type Config = {
   readonly kubeconfig: string | undefined
   readonly listen: Address
   readonly apiListen: Address
+  /** Absent: the verbs are plain HTTP. */
+  readonly tls: TlsFiles | undefined
   /** Scheduler name → profile. */
   readonly schedulerNames: ReadonlyMap<string, ProfileName>
   readonly bindTimeoutMs: number
@@ -20,9 +22,28 @@ export type Config = {
   readonly holdTtlMs: number
   readonly repairTimeoutMs: number
   readonly resyncMs: number
+  /** What is under way after SIGTERM may take so long. */
+  readonly drainTimeoutMs: number
   readonly logLevel: LogLevel
   /** Only for `scheduler-config`: where kube-scheduler reaches muster. */
   readonly extender: string | undefined
+  /** Only for `scheduler-config`: by what kube-scheduler knows muster over TLS, and what it shows. */
+  readonly extenderTls: ClientTls
+}
+
+/** PEM files. */
+export type TlsFiles = {
+  readonly cert: string
+  readonly key: string
+  /** Absent: everybody who reaches the address may call. */
+  readonly clientCa: string | undefined
+  /** Empty: every client that the CA has signed for. */
+  readonly clientNames: readonly string[]
+}
+
+export type ClientTls = {
+  readonly ca: string | undefined
+  readonly identity: { readonly cert: string; readonly key: string } | undefined
 }
 
 export type Address = { readonly host: string; readonly port: number }
@@ -126,7 +147,7 @@ function read(sources: readonly Source[]): Config {
     const source = sources.find(each => each.values.has(name))
     const { fallback } = row(name)
     const all = source?.values.get(name) ?? (fallback === undefined ? [] : [fallback])
-    return { text: all.at(-1), all, key: source?.key(name) ?? `default of ${name}` }
+    return { name, text: all.at(-1), all, key: source?.key(name) ?? `default of ${name}` }
   }
   const duration = (name: OptionName, least: number): number => {
     const { text, key } = get(name)
@@ -142,18 +163,41 @@ function read(sources: readonly Source[]): Config {
     kubeconfig: get('kubeconfig').text,
     listen: address(get('listen')),
     apiListen: address(get('api-listen')),
+    tls: tlsFiles(get),
     schedulerNames: schedulerNames(get('scheduler-name')),
     bindTimeoutMs: duration('bind-timeout', 10_000),
     gangSettleMs: duration('gang-settle', 0),
     holdTtlMs: duration('hold-ttl', 1_000),
     repairTimeoutMs: duration('repair-timeout', 1_000),
     resyncMs: duration('resync', 1_000),
+    drainTimeoutMs: duration('drain-timeout', 0),
     logLevel: oneOf(get('log-level'), logLevels),
-    extender: get('extender').text
+    extender: get('extender').text,
+    extenderTls: { ca: get('ca').text, identity: pair(get('client-cert'), get('client-key')) }
   })
 }
 
-type Value = { readonly text: string | undefined; readonly all: readonly string[]; readonly key: string }
+function tlsFiles(get: (name: OptionName) => Value): TlsFiles | undefined {
+  const [ca, names] = [get('tls-client-ca'), get('tls-client-name')]
+  const own = pair(get('tls-cert'), get('tls-key'))
+  if (ca.text !== undefined && !own) throw new UsageError(`${ca.key} needs tls-cert and tls-key beside it`)
+  if (names.all.length > 0 && ca.text === undefined) throw new UsageError(`${names.key} needs tls-client-ca beside it`)
+  return own && { ...own, clientCa: ca.text, clientNames: names.all }
+}
+
+/** A certificate and its key: both or neither. */
+function pair(cert: Value, key: Value): { readonly cert: string; readonly key: string } | undefined {
+  if (cert.text !== undefined && key.text !== undefined) return { cert: cert.text, key: key.text }
+  if (cert.text !== undefined) throw new UsageError(`${cert.key} needs ${key.name} beside it`)
+  if (key.text !== undefined) throw new UsageError(`${key.key} needs ${cert.name} beside it`)
+}
+
+type Value = {
+  readonly name: OptionName
+  readonly text: string | undefined
+  readonly all: readonly string[]
+  readonly key: string
+}
 
 /** IPv6 stands in brackets, as in URLs. */
 function address({ text, key }: Value): Address {
@@ -180,12 +224,12 @@ function schedulerNames({ all, key }: Value): ReadonlyMap<string, ProfileName> {
         `${key}: ${JSON.stringify(text)} must be NAME or NAME=PROFILE, NAME in lower-case letters, digits, dashes and dots`
       )
     }
-    profiles.set(name, oneOf({ text: profile, all: [], key }, profileNames))
+    profiles.set(name, oneOf({ text: profile, key }, profileNames))
   }
   return profiles
 }
 
-function oneOf<T extends string>({ text, key }: Value, allowed: readonly T[]): T {
+function oneOf<T extends string>({ text, key }: Pick<Value, 'text' | 'key'>, allowed: readonly T[]): T {
   const found = allowed.find(each => each === text)
   if (found === undefined) throw new UsageError(`${key}: ${shown(text)} must be one of ${allowed.join(', ')}`)
   return found

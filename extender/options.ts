@@ -13,6 +13,14 @@ const options = {
     list: true,
     help: 'one more scheduler name whose pods muster plans; may be repeated'
   },
+  'tls-cert': { hint: 'FILE', help: 'PEM certificate of the verbs: HTTPS, with HTTP/2; read again when it changes' },
+  'tls-key': { hint: 'FILE', help: 'its PEM key' },
+  'tls-client-ca': { hint: 'FILE', help: 'PEM certificates of those who sign for clients; only such clients may call' },
+  'tls-client-name': {
+    hint: 'NAME',
+    list: true,
+    help: "a client's common name or alternative name; only such clients may call; may be repeated"
+  },
   'bind-timeout': {
     hint: 'DURATION',
     fallback: '30s',
@@ -29,9 +37,17 @@ const options = {
     fallback: '60s',
     help: 'a gang partly running for so long is evicted where its on-partial says so'
   },
+  'drain-timeout': {
+    hint: 'DURATION',
+    fallback: '10s',
+    help: 'after SIGTERM, gangs at the barrier may finish for so long'
+  },
   resync: { hint: 'DURATION', fallback: '30s', help: 'everything is looked at again so often' },
   'log-level': { hint: 'LEVEL', fallback: 'info', help: logLevels.join(', ') },
   extender: { hint: 'URL', help: "muster's address as kube-scheduler sees it (scheduler-config)" },
+  ca: { hint: 'FILE', help: "PEM certificates of muster's signers, on kube-scheduler's host (scheduler-config)" },
+  'client-cert': { hint: 'FILE', help: 'PEM certificate that kube-scheduler shows muster (scheduler-config)' },
+  'client-key': { hint: 'FILE', help: 'its PEM key (scheduler-config)' },
   config: { hint: 'FILE', help: 'YAML file of these keys' }
 } as const satisfies Record<string, Row>
 

@@ -1,7 +1,7 @@
 import type { IFlattenedRuleSet, ICruiseOptions } from 'dependency-cruiser'
 
 /** What every folder of extender/ may import besides itself. */
-const shared = '^extender/(state|config|errors|clock)\\.ts$'
+const shared = '^extender/(state|config|options|errors|clock)\\.ts$'
 const outside = '^(policies/|node_modules/)'
 
 /** The import rule of the house; architecture.test.ts holds the tree to it. */
@@ -51,10 +51,17 @@ export const rules: IFlattenedRuleSet = {
       }
     },
     {
+      name: 'listeners-know-no-routes',
+      comment: 'What opens, limits and closes connections knows nothing of what is answered over them.',
+      severity: 'error',
+      from: { path: '^extender/(listener|tls)\\.ts$' },
+      to: { pathNot: ['^extender/(listener|tls)\\.ts$', shared, outside], dependencyTypesNot: ['core'], couldNotResolve: false }
+    },
+    {
       name: 'top-files-are-known',
       comment: 'A file at the top of extender/ has a rule above; give a new one its own.',
       severity: 'error',
-      from: { path: '^extender/[^/]+$', pathNot: [shared, '^extender/(app|main)\\.ts$'] },
+      from: { path: '^extender/[^/]+$', pathNot: [shared, '^extender/(app|main|listener|tls)\\.ts$'] },
       to: {}
     },
     {

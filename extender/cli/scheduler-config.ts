@@ -2,10 +2,15 @@ import { stringify } from 'yaml'
 import { type Config, loadConfig } from '../config.ts'
 import { UsageError } from '../errors.ts'
 
-const usage = `Usage: muster scheduler-config --kubeconfig FILE --extender URL [--scheduler-name NAME[=PROFILE]]... [--bind-timeout DURATION]
+const usage = `Usage: muster scheduler-config --kubeconfig FILE --extender URL [--ca FILE [--client-cert FILE --client-key FILE]]
+                               [--scheduler-name NAME[=PROFILE]]... [--bind-timeout DURATION]
 
 Prints the KubeSchedulerConfiguration for the stock kube-scheduler: FILE is its own kubeconfig, URL is where it reaches
 muster. Give the same --scheduler-name and --bind-timeout to "muster serve".
+
+A URL of https needs --ca, the file with the certificates that sign for muster. --client-cert and --client-key are what
+kube-scheduler shows a muster that asks for it (--tls-client-ca). These are files of kube-scheduler's host; it reads the
+client's again when they change, the CA only when it starts.
 
 Example:
   muster scheduler-config --kubeconfig /etc/kubernetes/scheduler.conf --extender http://127.0.0.1:8888 > config.yaml
@@ -18,7 +23,7 @@ Example:
  * no policy scores.
  */
 export function schedulerConfiguration(config: Config, extender: string): object {
-  const entry = { urlPrefix: extender, nodeCacheCapable: true, ignorable: false }
+  const entry = { urlPrefix: extender, ...tlsOf(config, extender), nodeCacheCapable: true, ignorable: false }
   return {
     apiVersion: 'kubescheduler.config.k8s.io/v1',
     kind: 'KubeSchedulerConfiguration',
@@ -56,4 +61,17 @@ function extenderOf({ extender }: Config): string {
     throw new UsageError(`--extender: ${extender} must be a URL such as http://127.0.0.1:8888`)
   }
   return extender.replace(/\/+$/, '')
+}
+
+/** Only the scheme turns TLS on, and without a CA kube-scheduler takes every certificate. */
+function tlsOf({ extenderTls: { ca, identity } }: Config, extender: string): object {
+  if (!extender.startsWith('https:')) {
+    if (ca === undefined && !identity) return {}
+    throw new UsageError(`--ca, --client-cert and --client-key are for https, and --extender is ${extender}`)
+  }
+  if (ca === undefined)
+    throw new UsageError(
+      '--ca FILE is missing: without the certificates that sign for muster, kube-scheduler cannot know whom it asks'
+    )
+  return { tlsConfig: { caFile: ca, ...(identity && { certFile: identity.cert, keyFile: identity.key }) } }
 }

@@ -138,7 +138,7 @@ export class Coordinator implements StateListener {
   }
 
   #review(key: string): void {
-    const { roster, ledger, keeper, patience, clock } = this.#parts
+    const { roster, keeper, clock } = this.#parts
     const gang = roster.gang(key)
     if (!gang) {
       this.#forget(key)
@@ -147,7 +147,6 @@ export class Coordinator implements StateListener {
     const settlesIn = roster.settlesIn(key)
     if (settlesIn > 0) clock.after(settlesIn + 1, () => this.revisit(key))
     keeper.review(gang)
-    patience.review(gang, ledger.hold(key))
   }
 
   #forget(key: string): void {
@@ -156,9 +155,11 @@ export class Coordinator implements StateListener {
   }
 
   #show(key: string): void {
-    const { roster, journal, ledger, reconciler, commit } = this.#parts
+    const { roster, journal, ledger, patience, reconciler, commit } = this.#parts
     const gang = roster.gang(key)
     if (!gang) return
+    // Only now: a gang whose time is up has had its turn.
+    patience.review(gang, ledger.hold(key))
     journal.look(gang, ledger.hold(key))
     reconciler.reconcile(gang)
     commit.check(key)

@@ -19,6 +19,8 @@ export type GangReport = {
   readonly plan: { readonly id: string; readonly firm: boolean } | null
   readonly members: readonly {
     readonly name: string
+    /** Its part in a gang with roles; else null. */
+    readonly role: string | null
     readonly state: MemberState
     /** Where it stands; null while it stands nowhere. */
     readonly node: string | null
@@ -99,8 +101,9 @@ export class Reports {
       priority: gang.priority,
       reason: journal.reason(gang.key) ?? null,
       plan: hold ? { id: hold.plan, firm: hold.firm } : null,
-      members: gang.members.map(({ pod, state, node }) => ({
+      members: gang.members.map(({ pod, role, state, node }) => ({
         name: pod.name,
+        role: role ?? null,
         state,
         node: node ?? null,
         planned: hold?.claims.get(pod.uid)?.node ?? null

@@ -2,6 +2,7 @@
 import t from 'tap'
 import { isBinding, podWritten } from '../control-plane/api-proxy.ts'
 import { ApiError } from '../control-plane/client.ts'
+import { metric } from '../control-plane/muster.ts'
 import { freePort } from '../control-plane/ports.ts'
 import { nothingIsHeld, openLab, scenario } from './scenario.ts'
 import { type Case, Pool, sideBySide } from './pools.ts'
@@ -68,11 +69,12 @@ async function breakWebhook(pool: Pool, pod: string): Promise<() => Promise<void
   return () => client.delete(`${admission}/validatingwebhookconfigurations/${name}`)
 }
 
+const nodes = (pool: Pool): Readonly<Record<string, string>> =>
+  Object.fromEntries(pool.pods('pg1').map(each => [each.metadata.uid, each.spec.nodeName ?? '']))
+
 /** NV-8; the refusal lasts from before the gang comes until 10 s after it was first met. */
 function bindFails(pod: string, status: 403 | 500, gated: boolean): Case {
   let lift: (() => Promise<void>) | undefined
-  const nodes = (pool: Pool) =>
-    Object.fromEntries(pool.pods('pg1').map(each => [each.metadata.uid, each.spec.nodeName ?? '']))
   let first: Readonly<Record<string, string>> = {}
   return {
     name: `NV-8 the Binding of ${pod} of 3 is refused with ${status} (${gated ? 'gated' : 'ungated'})`,
@@ -92,8 +94,9 @@ function bindFails(pod: string, status: 403 | 500, gated: boolean): Case {
     },
     async finish(pool, t) {
       const bound = pool.bound('pg1')
-      t.comment(`${bound} are bound while one is refused; GET /gangs: ${JSON.stringify(await pool.view('pg1'))}`)
-      t.ok(bound === 0 || bound === 2, 'all others, or none')
+      t.ok(bound === 0 || bound === 2, `all others, or none: ${bound}`)
+      if (bound > 0) t.ok((await metric(pool.lab.muster, 'muster_partial_gangs')) > 0, 'the metrics show it')
+      t.ok((await pool.view('pg1'))?.['reason'], 'the gang is told why it is not whole')
       const before = { ...first, ...nodes(pool) }
       await lift?.()
       await pool.binds('pg1', 3, 60_000)

@@ -165,14 +165,16 @@ export function sideBySide(
     )
     await Promise.all(waiting.map(({ each, pool, gang, state }) => attempt(each, pool.reaches(gang, state))))
     await sleep(window)
-    for (const { each, pool } of pools) {
-      await t.test(each.name, async t => {
+    t.jobs = pools.length
+    const ends = pools.map(({ each, pool }) =>
+      t.test(each.name, async t => {
         if (failures.has(each)) throw failures.get(each)
         for (const { gang } of waiting.filter(one => one.each === each)) await pool.nothing(t, gang)
         await each.finish?.(pool, t)
         t.pass('done')
       })
-    }
+    )
+    await Promise.all(ends)
     await nothingIsHeld(lab)
   })
 }
