@@ -54,7 +54,10 @@ t.test('a gang that waits too long', async t => {
     h.add(...pods(3, 'b', each => member('b', 3)(each).with({ createdAt: start + 20_000 })))
     h.api.setNode(node('more').cpu(1).obj())
     await h.run(1_000)
-    t.strictSame(h.bound.map(each => each[0]), ['b', 'b', 'b'])
+    t.strictSame(
+      h.bound.map(each => each[0]),
+      ['b', 'b', 'b']
+    )
     for (const name of ['n-10', 'n-11', 'n-12']) h.api.setNode(node(name).cpu(1).obj())
     await h.run(5_000)
     t.equal(h.bound.length, 3, 'not while it stands back')
@@ -73,12 +76,12 @@ t.test('a gang that waits too long', async t => {
   })
 })
 
-t.test('a gang that stays broken', async t => {
-  const broken = (policy: string): PodBuilder[] => {
-    const one = (name: string): PodBuilder => pod(name).gang('a', 3).cpu(1000).annotation('muster.dev/on-partial', policy)
-    return [one('a-0').on('n-0'), one('a-1').on('n-1'), one('a-2')]
-  }
+const broken = (policy: string): PodBuilder[] => {
+  const one = (name: string): PodBuilder => pod(name).gang('a', 3).cpu(1000).annotation('muster.dev/on-partial', policy)
+  return [one('a-0').on('n-0'), one('a-1').on('n-1'), one('a-2')]
+}
 
+t.test('a gang that stays broken', async t => {
   t.test('is evicted whole where it says so', async t => {
     const h = harness({ nodes: nodes(2, 'n', oneSlot), pods: broken('evict') })
     await h.run(59_000)
