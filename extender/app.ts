@@ -1,18 +1,25 @@
+import type { Readable } from 'node:stream'
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyError,
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
+  type FastifyServerFactory,
   LogController
 } from 'fastify'
 import type { Registry } from 'prom-client'
 import { gangRoutes, type Reports } from './api/gangs.ts'
+import { systemClock } from './clock.ts'
 import { reasonOf } from './errors.ts'
 import { type Check, healthRoutes } from './telemetry/health.ts'
 import { metricsRoute } from './telemetry/metrics.ts'
+import { readBody } from './verbs/body.ts'
 import type { VerbParts } from './verbs/ports.ts'
 import { verbRoutes } from './verbs/routes.ts'
+
+/** A body is on its way no longer than this; kube-scheduler waits for a filter call no longer either. */
+const bodyMs = 2_000
 
 export type AppParts = {
   readonly verbs: VerbParts
@@ -23,11 +30,18 @@ export type AppParts = {
 }
 
 /** The server that kube-scheduler calls. Never listens. */
-export function buildApp({ verbs, checks, registry, logger }: AppParts): FastifyInstance {
-  const app = server(logger)
+export function buildApp(
+  { verbs, checks, registry, logger }: AppParts,
+  factory: FastifyServerFactory
+): FastifyInstance {
+  const app = server(logger, factory)
   // The verbs read the bytes themselves: thousands of node names need no parsing.
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  app.addContentTypeParser('application/json', ({ routeOptions, headers }: FastifyRequest, payload: Readable) => {
+    const length = headers['content-length']
+    const declared = length === undefined ? undefined : Number(length)
+    return readBody(payload, { limit: routeOptions.bodyLimit, declared, patienceMs: bodyMs }, systemClock)
+  })
   verbRoutes(app, verbs, registry)
   healthRoutes(app, checks)
   metricsRoute(app, registry)
@@ -35,25 +49,29 @@ export function buildApp({ verbs, checks, registry, logger }: AppParts): Fastify
 }
 
 /** The server that people call. Never listens. */
-export function buildApi({ reports, checks, registry, logger }: AppParts): FastifyInstance {
-  const app = server(logger)
+export function buildApi(
+  { reports, checks, registry, logger }: AppParts,
+  factory: FastifyServerFactory
+): FastifyInstance {
+  const app = server(logger, factory)
   gangRoutes(app, reports)
   healthRoutes(app, checks)
   metricsRoute(app, registry)
   return app
 }
 
-function server(logger: FastifyBaseLogger): FastifyInstance {
+function server(logger: FastifyBaseLogger, serverFactory: FastifyServerFactory): FastifyInstance {
   const refuse = (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const { status, said } = answerTo(error, request)
     if (status >= 500) logger.error({ err: error }, 'failed to answer a request')
     return reply.code(status).send({ error: said })
   }
   const app = Fastify({
+    serverFactory,
+    // Only what no route reads: the verbs have limits of their own.
+    bodyLimit: 64 * 1024,
     loggerInstance: onlyWarnings(logger),
     logController: new LogController({ disableRequestLogging: true }),
-    // Go keeps idle connections for 90 s and does not repeat a POST on one that the server has just closed.
-    keepAliveTimeout: 120_000,
     // A 503 while draining would be a scheduling error; what has arrived is answered.
     return503OnClosing: false,
     // The names of pods go up to 253 characters.

@@ -51,7 +51,6 @@ export const profileNames = ['muster', 'custom-scheduler'] as const
 export type ProfileName = (typeof profileNames)[number]
 export type LogLevel = (typeof logLevels)[number]
 
-
 /** `key` is what users call that option there. */
 type Source = { readonly key: (name: OptionName) => string; readonly values: ReadonlyMap<string, readonly string[]> }
 
@@ -190,6 +189,7 @@ function pair(cert: Value, key: Value): { readonly cert: string; readonly key: s
   if (cert.text !== undefined && key.text !== undefined) return { cert: cert.text, key: key.text }
   if (cert.text !== undefined) throw new UsageError(`${cert.key} needs ${key.name} beside it`)
   if (key.text !== undefined) throw new UsageError(`${key.key} needs ${cert.name} beside it`)
+  return undefined
 }
 
 type Value = {

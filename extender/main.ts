@@ -1,11 +1,11 @@
 import { hostname } from 'node:os'
-import type { FastifyInstance } from 'fastify'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { pino, type Logger } from 'pino'
 import { Gauge, Registry } from 'prom-client'
 import { muster } from '../policies/index.ts'
 import { type AppParts, buildApi, buildApp } from './app.ts'
 import { systemClock } from './clock.ts'
-import type { Address, Config } from './config.ts'
+import type { Config } from './config.ts'
 import { InvariantViolation, reasonOf } from './errors.ts'
 import { keepsAnnotation, keepsLabel } from './gangs/dialects.ts'
 import { Gangs } from './gangs/gangs.ts'
@@ -18,14 +18,17 @@ import { Evictor } from './kubernetes/evictor.ts'
 import { type KubernetesMetrics, kubernetesMetrics } from './kubernetes/metrics.ts'
 import { Nominator } from './kubernetes/nominator.ts'
 import { Projector } from './kubernetes/projections.ts'
+import { Listener } from './listener.ts'
 import { State } from './state.ts'
 import { processMetrics } from './telemetry/metrics.ts'
+import { Certificates } from './tls.ts'
+import { Underway } from './verbs/underway.ts'
 
 const version = '0.1.0'
 /** Writes that may be under way at once, bindings and nominations each. */
 const concurrency = 32
-/** What is still under way after so long is cut off. */
-const closeMs = 5_000
+/** After the drain, answers may take so long to be written; then connections are cut. */
+const closeMs = 1_000
 
 /** Runs the extender until SIGTERM or SIGINT. */
 export async function serve(config: Config): Promise<void> {
@@ -44,18 +47,25 @@ export async function serve(config: Config): Promise<void> {
   const cache = new Cache({ api, clock: systemClock, random: Math.random, log, metrics, projector, state })
   const gangs = buildGangs({ config, log, registry, metrics, api, state })
 
-  const life = { ready: false, minor: 0 }
+  const life = { ready: false, closing: false, minor: 0 }
   const checks = [
     ...cache.checks(),
+    { name: 'not closing', problem: (): string | undefined => (life.closing ? 'closing' : undefined) },
     { name: 'gangs', problem: (): string | undefined => (life.ready ? undefined : 'not taken over yet') }
   ]
   const verbs = {
     gangs,
     ready: () => life.ready,
     project: projector.pod,
-    absentIsUnresolvable: () => life.minor >= 36
+    absentIsUnresolvable: () => life.minor >= 36,
+    underway: new Underway()
   }
-  await open(config, { verbs, reports: gangs.reports, checks, registry, logger: log }, log)
+  const listeners = await open(config, { verbs, reports: gangs.reports, checks, registry, logger: log }, log)
+  onSignal(async signal => {
+    life.closing = true
+    log.info({ signal }, 'closing')
+    await drain(config.drainTimeoutMs, verbs.underway, listeners)
+  })
 
   const from = systemClock.now()
   await cache.start()
@@ -65,12 +75,36 @@ export async function serve(config: Config): Promise<void> {
   report((systemClock.now() - from) / 1000, registry, log)
 }
 
-/** Answers from now on, if only that it is not ready, until a signal ends it. */
-async function open(config: Config, parts: AppParts, log: Logger): Promise<void> {
-  const [app, api] = [buildApp(parts), buildApi(parts)]
-  await listen(app, config.listen, { what: 'extender', log })
-  await listen(api, config.apiListen, { what: 'API', log })
-  closeOnSignal([app, api], log)
+type Listeners = { readonly verbs: Listener; readonly api: Listener }
+
+/** Answers from now on, if only that it is not ready. */
+async function open(config: Config, parts: AppParts, log: Logger): Promise<Listeners> {
+  const { tls, listen, apiListen } = config
+  const certificates = tls && new Certificates({ files: tls, registry: parts.registry, log })
+  const verbs = new Listener({ what: 'extender', log, certificates, clientNames: tls?.clientNames ?? [] })
+  const api = new Listener({ what: 'API', log })
+  await verbs.open(buildApp(parts, verbs.factory), listen)
+  await api.open(buildApi(parts, api.factory), apiListen)
+  if (!tls && !isLoopback(listen.host))
+    log.warn({ host: listen.host }, 'the verbs are plain HTTP for whoever reaches this address; see --tls-cert')
+  return { verbs, api }
+}
+
+/**
+ * Gangs at the barrier may finish for so long, while new calls are still answered. Then kube-scheduler is told to go
+ * elsewhere, and whoever still waits at the end of that time hears why. Health is told to the last.
+ */
+async function drain(graceMs: number, underway: Underway, { verbs, api }: Listeners): Promise<void> {
+  const end = systemClock.now() + graceMs
+  const stop = systemClock.after(graceMs, () => underway.giveUp())
+  await Promise.race([underway.answered(), sleep(graceMs, undefined, { ref: false })])
+  await verbs.close(end - systemClock.now() + closeMs)
+  stop()
+  await api.close(closeMs)
+}
+
+function isLoopback(host: string): boolean {
+  return /^(localhost|127(\.\d+){3}|::1)$/.test(host)
 }
 
 function report(seconds: number, registry: Registry, log: Logger): void {
@@ -120,35 +154,13 @@ async function minorVersion(api: ApiServer): Promise<number> {
   return Number.parseInt(typeof minor === 'string' ? minor : '0', 10) || 0
 }
 
-async function listen(
-  app: FastifyInstance,
-  { host, port }: Address,
-  { what, log }: { what: string; log: Logger }
-): Promise<void> {
-  closeQuickly(app)
-  const url = await app.listen({ host, port })
-  log.info({ url }, `the ${what} listens`)
-}
-
-/** Lets what is under way finish, but waits for no idle connection. */
-function closeQuickly(app: FastifyInstance): void {
-  app.addHook('preClose', async () => {
-    const idle = setInterval(() => app.server.closeIdleConnections(), 25)
-    const rest = setTimeout(() => app.server.closeAllConnections(), closeMs)
-    app.server.once('close', () => {
-      clearInterval(idle)
-      clearTimeout(rest)
-    })
-  })
-}
-
-function closeOnSignal(apps: readonly FastifyInstance[], log: Logger): void {
-  const close = async (signal: string): Promise<void> => {
-    log.info({ signal }, 'closing')
-    await Promise.all(apps.map(app => app.close()))
+function onSignal(close: (signal: string) => Promise<void>): void {
+  const end = async (signal: string): Promise<void> => {
+    await close(signal)
     process.exit(0)
   }
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void close(signal))
+  // A second signal ends at once.
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void end(signal))
 }
 
 /** Recovery and start are one path: what nobody expected ends the process, and the next life begins from the API. */

@@ -72,4 +72,3 @@ function defaultOf(name: OptionName): string {
   const { fallback } = row(name)
   return fallback === undefined ? '' : ` (default ${fallback})`
 }
-

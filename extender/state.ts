@@ -52,6 +52,8 @@ export class State {
   readonly #nominated = new Map<string, Pod>()
   readonly #listeners: StateListener[] = []
   #snapshot: Snapshot | undefined
+  /** Grows with every change of pods or nodes; equal versions mean equal pictures. */
+  version = 0
 
   subscribe(listener: StateListener): void {
     this.#listeners.push(listener)
@@ -88,6 +90,11 @@ export class State {
   node(name: string): NodeInfo | undefined {
     const node = this.#nodes.get(name)
     return node && this.#info(node)
+  }
+
+  /** Whether a binding of ours to that node is on its way, or not seen back yet. */
+  hasAssumed(node: string): boolean {
+    return this.#assumed.values().some(other => other === node)
   }
 
   /** Nodes and the pods that take room on them, bindings under way included; the same object until something changes. */
@@ -152,7 +159,8 @@ export class State {
   }
 
   removeController(uid: string): void {
-    this.#controllers.delete(uid)
+    if (!this.#controllers.delete(uid)) return
+    for (const listener of this.#listeners) listener.controllerChanged(uid)
   }
 
   /** `group` is undefined once the object is gone. */
@@ -185,12 +193,14 @@ export class State {
   }
 
   #tellPod(change: PodChange): void {
+    this.version += 1
     for (const listener of this.#listeners) listener.podChanged(change)
   }
 
   #enter(pod: Pod): void {
     const node = this.nodeOf(pod)
-    if (node === undefined && pod.nominatedNodeName !== undefined) this.#nominated.set(pod.uid, pod)
+    const isNominated = node === undefined && pod.nominatedNodeName !== undefined && !isDone(pod)
+    if (isNominated) this.#nominated.set(pod.uid, pod)
     if (node === undefined || isDone(pod)) return
     const there = this.#byNode.get(node) ?? new Map<string, Pod>()
     there.set(pod.uid, pod)
@@ -210,6 +220,7 @@ export class State {
   }
 
   #forget(node: string): void {
+    this.version += 1
     this.#infos.delete(node)
     this.#snapshot = undefined
   }

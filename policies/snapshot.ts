@@ -1,3 +1,4 @@
+import { compare } from './text.ts'
 import type { Claim, HostPort, Node, Pod, Resources } from './types.ts'
 
 /** A node and what stands on it, frozen. */
@@ -37,14 +38,15 @@ function addTo(sum: Map<string, number>, amounts: Resources): void {
 export class Snapshot {
   /** In the order of their names, so that whoever walks them gets the same answer. */
   readonly nodes: readonly NodeInfo[]
-  readonly #byName: ReadonlyMap<string, NodeInfo>
+  #byName: ReadonlyMap<string, NodeInfo> | undefined
 
-  constructor(nodes: Iterable<NodeInfo>) {
-    this.nodes = [...nodes].toSorted((a, b) => (a.node.name < b.node.name ? -1 : 1))
-    this.#byName = new Map(this.nodes.map(info => [info.node.name, info]))
+  /** `inOrder` says that the nodes come sorted by name. */
+  constructor(nodes: Iterable<NodeInfo>, inOrder = false) {
+    this.nodes = inOrder ? [...nodes] : [...nodes].toSorted((a, b) => compare(a.node.name, b.node.name))
   }
 
   node(name: string): NodeInfo | undefined {
+    this.#byName ??= new Map(this.nodes.map(info => [info.node.name, info]))
     return this.#byName.get(name)
   }
 
@@ -64,19 +66,10 @@ export class Snapshot {
   #changed(claims: readonly Claim[], change: (pods: readonly Pod[], claimed: readonly Pod[]) => Pod[]): Snapshot {
     if (claims.length === 0) return this
     const byNode = Map.groupBy(claims, claim => claim.node)
-    return new Snapshot(
-      this.nodes.map(info => {
-        const claimed = byNode.get(info.node.name)
-        return claimed
-          ? nodeInfo(
-              info.node,
-              change(
-                info.pods,
-                claimed.map(claim => claim.pod)
-              )
-            )
-          : info
-      })
-    )
+    const nodes = this.nodes.map(info => {
+      const claimed = byNode.get(info.node.name)?.map(claim => claim.pod)
+      return claimed ? nodeInfo(info.node, change(info.pods, claimed)) : info
+    })
+    return new Snapshot(nodes, true)
   }
 }

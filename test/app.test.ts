@@ -6,6 +6,7 @@ import { Registry } from 'prom-client'
 import t, { type Test } from 'tap'
 import { Agent, request } from 'undici'
 import { type AppParts, buildApi, buildApp } from '../extender/app.ts'
+import { Listener } from '../extender/listener.ts'
 import type { Check } from '../extender/telemetry/health.ts'
 import { argsBody, bindBody, podJson, preemptBody } from './verbs/bodies.ts'
 import { recorded } from './verbs/recording-gangs.ts'
@@ -23,12 +24,13 @@ async function running(t: Test, build = buildApp, checks: readonly Check[] = [])
     pod: (namespace, name) => ({ namespace, name })
   }
   const logger = pino({ level: 'info', base: null }, { write: (line: string) => void lines.push(line) })
-  const app = build({ verbs, reports, checks, registry, logger })
-  await app.listen({ host: '127.0.0.1', port: 0 })
+  const listener = new Listener({ what: 'extender', log: { info: () => {}, warn: () => {} } })
+  const app = build({ verbs, reports, checks, registry, logger }, listener.factory)
+  await listener.open(app, { host: '127.0.0.1', port: 0 })
   const dispatcher = new Agent()
   t.teardown(async () => {
     await dispatcher.destroy()
-    await app.close()
+    await listener.close(1_000)
   })
   const { port } = app.server.address() as AddressInfo
   const call = async (method: 'GET' | 'POST' | 'PUT', path: string, body?: string, headers: object = json) => {
@@ -44,7 +46,7 @@ async function running(t: Test, build = buildApp, checks: readonly Check[] = [])
   }
   const metrics = async (name: string): Promise<string[]> =>
     (await call('GET', '/metrics')).text.split('\n').filter(line => line.startsWith(name))
-  return { ...{ app, call, dispatcher, metrics, lines, port, registry }, gangs: verbs.gangs, verbs }
+  return { ...{ app, listener, call, dispatcher, metrics, lines, port, registry }, gangs: verbs.gangs, verbs }
 }
 
 /** Every byte that comes back until the server closes or says nothing for a while. */
@@ -222,7 +224,7 @@ t.test('a client that waits for its answer aborts nothing', async t => {
 })
 
 t.test('closing answers what is under way', async t => {
-  const { app, call, dispatcher, gangs } = await running(t)
+  const { listener, call, gangs } = await running(t)
   const asked = Promise.withResolvers<void>()
   const done = Promise.withResolvers<string>()
   gangs.onBind = () => {
@@ -231,11 +233,12 @@ t.test('closing answers what is under way', async t => {
   }
   const answer = call('POST', '/bind', bindBody())
   await asked.promise
-  const closed = app.close()
+  const closed = listener.close(5_000)
   await wait(20)
   done.resolve('')
-  t.strictSame((await answer).is(), { Error: '' })
-  await dispatcher.destroy()
+  const { is, headers } = await answer
+  t.strictSame(is(), { Error: '' })
+  t.equal(headers.connection, 'close', 'and says that it is the last one')
   await closed
 })
 

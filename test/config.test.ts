@@ -17,6 +17,7 @@ const defaults: Config = {
   kubeconfig: undefined,
   listen: { host: '127.0.0.1', port: 8888 },
   apiListen: { host: '127.0.0.1', port: 8889 },
+  tls: undefined,
   schedulerNames: new Map([
     ['muster', 'muster'],
     ['custom-scheduler', 'custom-scheduler']
@@ -25,9 +26,11 @@ const defaults: Config = {
   gangSettleMs: 1_000,
   holdTtlMs: 60_000,
   repairTimeoutMs: 60_000,
-      resyncMs: 30_000,
+  resyncMs: 30_000,
+  drainTimeoutMs: 10_000,
   logLevel: 'info',
-  extender: undefined
+  extender: undefined,
+  extenderTls: { ca: undefined, identity: undefined }
 }
 
 const said: Record<string, { args?: string[]; env?: Env; file?: string; want: Partial<Config> }> = {
@@ -94,6 +97,20 @@ const said: Record<string, { args?: string[]; env?: Env; file?: string; want: Pa
     want: {}
   },
   'an unset variable': { env: { MUSTER_LISTEN: undefined }, want: {} },
+  'a certificate with its key': {
+    args: ['--tls-cert', 'a.crt'],
+    env: { MUSTER_TLS_KEY: 'a.key' },
+    want: { tls: { cert: 'a.crt', key: 'a.key', clientCa: undefined, clientNames: [] } }
+  },
+  'whose clients may call, and which': {
+    file: 'tls-cert: a\ntls-key: b\ntls-client-ca: c\ntls-client-name: [system:kube-scheduler, d]\n',
+    want: { tls: { cert: 'a', key: 'b', clientCa: 'c', clientNames: ['system:kube-scheduler', 'd'] } }
+  },
+  'what kube-scheduler shows and trusts': {
+    args: ['--ca', 'ca', '--client-cert', 'a', '--client-key', 'b'],
+    want: { extenderTls: { ca: 'ca', identity: { cert: 'a', key: 'b' } } }
+  },
+  'no time to drain': { args: ['--drain-timeout', '0s'], want: { drainTimeoutMs: 0 } },
   'paths and a URL as they came': {
     args: ['--kubeconfig', '/a b'],
     env: { MUSTER_EXTENDER: 'http://127.0.0.1:8888' },
@@ -196,6 +213,22 @@ const refused: Record<string, { args?: string[]; env?: Env; file?: string; want:
   'a name in capitals': {
     file: 'scheduler-name: [a, Batch]\n',
     want: /key scheduler-name: "Batch" must be NAME or NAME=PROFILE/
+  },
+  'a certificate without its key': {
+    env: { MUSTER_TLS_CERT: 'a' },
+    want: /^environment variable MUSTER_TLS_CERT needs tls-key beside it$/
+  },
+  'a key without its certificate': {
+    args: ['--client-key', 'a'],
+    want: /^flag --client-key needs client-cert beside it$/
+  },
+  'a CA of clients without TLS': {
+    args: ['--tls-client-ca', 'a'],
+    want: /^flag --tls-client-ca needs tls-cert and tls-key beside it$/
+  },
+  'names of clients that nobody vouches for': {
+    args: ['--tls-cert', 'a', '--tls-key', 'b', '--tls-client-name', 'c'],
+    want: /^flag --tls-client-name needs tls-client-ca beside it$/
   },
   'an unknown level': {
     args: ['--log-level', 'loud'],

@@ -129,14 +129,18 @@ t.test('however it came about, the snapshot is the one that would be made from s
   t.pass()
 })
 
-t.test('nominated are exactly the pods without a node that are nominated for one', async t => {
+t.test('nominated are exactly the living pods without a node that are nominated for one', async t => {
   fc.assert(
     fc.property(fc.array(fc.oneof(...steps), { maxLength: 40 }), list => {
       const state = new State()
       const model = new Model()
       for (const step of list) step(state, model)
       const want = [...model.pods.values()].filter(
-        one => one.nominatedNodeName !== undefined && model.nodeOf(one) === undefined
+        one =>
+          one.nominatedNodeName !== undefined &&
+          model.nodeOf(one) === undefined &&
+          one.phase !== 'Succeeded' &&
+          one.phase !== 'Failed'
       )
       const got = [...state.nominated()].map(one => one.uid).toSorted()
       if (

@@ -23,7 +23,13 @@ Example:
  * no policy scores.
  */
 export function schedulerConfiguration(config: Config, extender: string): object {
-  const entry = { urlPrefix: extender, ...tlsOf(config, extender), nodeCacheCapable: true, ignorable: false }
+  // Made anew for each: what is the same object twice would be printed as an alias.
+  const entry = (): object => ({
+    urlPrefix: extender,
+    ...tlsOf(config, extender),
+    nodeCacheCapable: true,
+    ignorable: false
+  })
   return {
     apiVersion: 'kubescheduler.config.k8s.io/v1',
     kind: 'KubeSchedulerConfiguration',
@@ -35,8 +41,8 @@ export function schedulerConfiguration(config: Config, extender: string): object
     leaderElection: { leaderElect: false },
     profiles: [...config.schedulerNames.keys()].map(schedulerName => ({ schedulerName })),
     extenders: [
-      { ...entry, filterVerb: 'filter', preemptVerb: 'preempt', httpTimeout: '2s' },
-      { ...entry, bindVerb: 'bind', httpTimeout: `${config.bindTimeoutMs / 1000}s` }
+      { ...entry(), filterVerb: 'filter', preemptVerb: 'preempt', httpTimeout: '2s' },
+      { ...entry(), bindVerb: 'bind', httpTimeout: `${config.bindTimeoutMs / 1000}s` }
     ]
   }
 }

@@ -50,7 +50,7 @@ function newestRecord(gang: Gang): { plan: string; nodes: ReadonlyMap<string, st
 }
 
 /** Plan ids are `EPOCH-N`: 1. later epoch first. 2. later plan first. */
-function newerFirst(a: string, b: string): number {
+export function newerFirst(a: string, b: string): number {
   const [epochA = 0, countA = 0] = a.split('-').map(Number)
   const [epochB = 0, countB = 0] = b.split('-').map(Number)
   return epochB - epochA || countB - countA

@@ -1,5 +1,6 @@
 import type { Registry } from 'prom-client'
-import type { Profile } from '../../policies/framework.ts'
+import { type Profile, runFilters } from '../../policies/framework.ts'
+import type { NodeInfo } from '../../policies/snapshot.ts'
 import type { Pod } from '../../policies/types.ts'
 import type { Clock } from '../clock.ts'
 import { InvariantViolation } from '../errors.ts'
@@ -74,7 +75,12 @@ export function assemble(parts: GangsParts): Assembly {
   const ledger = new Ledger()
   const writes = new WriteQueue(parts.concurrency)
   const barrier = new Barrier(clock, metrics)
-  const refusals = new Refusals(clock)
+  // Room that is held or nominated is missing in kube-scheduler's offer by our own doing.
+  const isExplained = (pod: Pod, info: NodeInfo): boolean =>
+    ledger.on(info.node.name).length > 0 ||
+    [...state.nominated()].some(other => other.nominatedNodeName === info.node.name) ||
+    runFilters(profile.filters, pod.shape, info) !== undefined
+  const refusals = new Refusals(clock, isExplained)
   const ours = (pod: Pod): boolean => parts.schedulerNames.has(pod.schedulerName)
   const roster = new Roster({ state, clock, ours, settleMs: parts.settleMs })
   const groupOf = (pod: Pod): string | undefined => roster.keyOf(pod)
@@ -89,7 +95,19 @@ export function assemble(parts: GangsParts): Assembly {
   const reconciler = new Reconciler({ nominator, clock, log, writes, plannedNode, arrived, revisit })
   const stillFits: Keeper['stillFits'] = hold => keeper.stillFits(hold)
   const started: Journal['started'] = each => journal.started(each)
-  const commit = new Commit({ state, ledger, barrier, binder, clock, log, onViolation, gang, stillFits, started })
+  const commit = new Commit({
+    state,
+    ledger,
+    barrier,
+    binder,
+    clock,
+    log,
+    onViolation,
+    gang,
+    stillFits,
+    started,
+    revisit
+  })
   const keeper = new Keeper({ ...plans, planning, barrier, commit, journal, lost, revisit })
   const queue = new Queue({ roster, ledger, keeper, patience })
   const coordinator = new Coordinator({

@@ -1,9 +1,10 @@
 import { commit as record } from '../../policies/names.ts'
 import type { Pod } from '../../policies/types.ts'
 import type { Clock } from '../clock.ts'
+import { reasonOf } from '../errors.ts'
 import type { State } from '../state.ts'
 import type { Barrier } from './barrier.ts'
-import { isWhole, satisfied, type Gang } from './gang.ts'
+import { isWhole, placed, type Gang } from './gang.ts'
 import type { Hold, Ledger } from './ledger.ts'
 import type { Binder, BindResult, Log, OnViolation } from './ports.ts'
 
@@ -32,6 +33,7 @@ export type CommitParts = {
   readonly stillFits: (hold: Hold) => boolean
   /** Told when the quorum of a gang is on its nodes. */
   readonly started: (gang: Gang) => void
+  readonly revisit: (gang: string) => void
 }
 
 type First = {
@@ -41,6 +43,9 @@ type First = {
   /** The quorum was on its nodes once. */
   started: boolean
 }
+
+/** A binding whose reply was lost counts as possible for so long, unless the watch has shown it. */
+const unknownMs = 30_000
 
 const notPlanned = 'the pod is not planned on this node (any more); it will be planned again'
 
@@ -54,7 +59,9 @@ export class Commit {
   /** Gang → the first binding of its plan; kept as long as the gang exists. */
   readonly #firsts = new Map<string, First>()
   /** Pod uid → its binding under way; a repeated call joins it. */
-  readonly #running = new Map<string, Promise<string>>()
+  readonly #running = new Map<string, { readonly node: string; readonly answer: Promise<string> }>()
+  /** Uids of pods with a binding on its way to the API server. */
+  readonly #writing = new Set<string>()
 
   constructor(parts: CommitParts) {
     this.#parts = parts
@@ -68,9 +75,9 @@ export class Commit {
   /** Binds a planned member; the answer is the error text for kube-scheduler, empty when the pod is on its node. */
   bind(pod: Pod, call: BindCall): Promise<string> {
     const running = this.#running.get(call.uid)
-    if (running) return running
+    if (running) return running.node === call.node ? running.answer : Promise.resolve(notPlanned)
     const answer = this.#bind(pod, call).finally(() => this.#running.delete(call.uid))
-    this.#running.set(call.uid, answer)
+    this.#running.set(call.uid, { node: call.node, answer })
     return answer
   }
 
@@ -95,7 +102,8 @@ export class Commit {
     if (!hold || !gang) return
     const waiting = new Set([...barrier.waiting(key)].filter(uid => hold.claims.has(uid)))
     if (waiting.size === 0) return
-    if (!hold.firm && !isWhole(gang, waiting)) return
+    // Firm is enough once a member stands; before that it only says that a first binding may have happened.
+    if (!(hold.firm && placed(gang) > 0) && !isWhole(gang, waiting)) return
     // Pods of other schedulers may have taken the room since it was planned.
     if (!this.#parts.stillFits(hold)) return
     ledger.setFirm(key, true)
@@ -140,12 +148,19 @@ export class Commit {
     return text
   }
 
-  #write(hold: Hold, call: BindCall, more: Readonly<Record<string, string>>): Promise<BindResult> {
+  async #write(hold: Hold, call: BindCall, more: Readonly<Record<string, string>>): Promise<BindResult> {
     const pod = hold.claims.get(call.uid)?.pod
-    if (!pod) return Promise.resolve({ outcome: 'late', message: notPlanned })
+    if (!pod) return { outcome: 'late', message: notPlanned }
     const { namespace, name, uid } = pod
     const binding = { namespace, name, uid, node: call.node, annotations: { [record.plan]: hold.plan, ...more } }
-    return this.#parts.binder.bind(binding, { deadline: call.deadline, signal: call.signal })
+    this.#writing.add(uid)
+    try {
+      return await this.#parts.binder.bind(binding, { deadline: call.deadline, signal: call.signal })
+    } catch (error) {
+      return { outcome: 'unknown', message: reasonOf(error) }
+    } finally {
+      this.#writing.delete(uid)
+    }
   }
 
   /** Takes the outcome into state and ledger in one synchronous step. */
@@ -164,7 +179,8 @@ export class Commit {
         log.warn({ ...on, ...result }, 'did not bind a member that is not there any more')
         return `the pod is ${result.outcome}`
       case 'unknown':
-        // The hold stays firm: the room counts as taken until the watch or the next attempt tells.
+        // The hold stays firm: the room counts as taken until the watch, the next attempt or time tells.
+        this.#parts.clock.after(unknownMs, () => this.#unfirm(hold))
         log.warn({ ...on, ...result }, 'could not learn whether a member was bound')
         return result.message
       default:
@@ -193,7 +209,9 @@ export class Commit {
   /** A plan of which nothing is bound is only a plan again. */
   #unfirm({ gang: key }: Hold): void {
     const gang = this.#parts.gang(key)
-    if (gang === undefined || satisfied(gang) === 0) this.#parts.ledger.setFirm(key, false)
+    if (gang && (placed(gang) > 0 || gang.members.some(({ pod }) => this.#writing.has(pod.uid)))) return
+    this.#parts.ledger.setFirm(key, false)
+    this.#parts.revisit(key)
   }
 }
 

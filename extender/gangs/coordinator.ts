@@ -43,9 +43,10 @@ export type CoordinatorParts = {
 export class Coordinator implements StateListener {
   readonly #parts: CoordinatorParts
   readonly #dirty = new Set<string>()
+  /** What is to be shown to the API and to people. */
+  readonly #touched = new Set<string>()
   /** Grows whenever room may have grown somewhere: waiting gangs are tried again. */
   #room = 0
-  #planned = -1
   #scheduled = false
   #started = false
 
@@ -120,21 +121,26 @@ export class Coordinator implements StateListener {
   }
 
   #pass(): void {
-    // 1. What is marked: holds that cannot start are given up before anybody plans.
-    const touched = new Set(this.#dirty)
-    this.#dirty.clear()
-    for (const key of touched) this.#review(key)
-    // 2. Those who wait, best rank first; all of them only where room may have grown.
-    const { clock, roster, queue } = this.#parts
+    const { clock, queue } = this.#parts
     const until = clock.now() + sliceMs
-    const next = queue.next(this.#planned === this.#room ? touched : roster.keys(), this.#room)
-    this.#planned = this.#room
-    for (const gang of next) {
-      if (clock.now() > until) this.revisit(gang.key)
-      else this.#try(gang, touched)
+    const more = (): boolean => clock.now() < until
+    // 1. What is marked: holds that cannot start are given up before anybody plans.
+    drain(this.#dirty, more, key => {
+      this.#review(key)
+      this.#touched.add(key)
+      queue.add(key)
+    })
+    // 2. Those who wait, best rank first. At least one: else many gangs could use up the slice before any is planned.
+    if (this.#dirty.size === 0) {
+      do {
+        const gang = queue.pop(this.#room)
+        if (!gang) break
+        this.#try(gang)
+      } while (more())
     }
     // 3. The API is made to show it.
-    for (const key of touched) this.#show(key)
+    drain(this.#touched, more, key => this.#show(key))
+    if (this.#dirty.size > 0 || this.#touched.size > 0 || !more()) this.#schedule()
   }
 
   #review(key: string): void {
@@ -165,9 +171,9 @@ export class Coordinator implements StateListener {
     commit.check(key)
   }
 
-  #try(gang: Gang, touched: Set<string>): void {
+  #try(gang: Gang): void {
     const { planning, journal, ledger, clock, keeper, queue } = this.#parts
-    touched.add(gang.key)
+    this.#touched.add(gang.key)
     const attempt = planning.attempt(gang)
     if (attempt.outcome !== 'reserved') {
       queue.inVain(gang, this.#room)
@@ -179,6 +185,7 @@ export class Coordinator implements StateListener {
       journal.planned(gang, hold)
       clock.after(hold.expiresAt - clock.now() + 1, () => this.revisit(gang.key))
     }
+    this.#show(gang.key)
     for (const key of attempt.displaced)
       keeper.withdraw(key, `gang ${gang.namespace}/${gang.name} of higher rank takes its room`)
   }
@@ -220,6 +227,15 @@ export class Coordinator implements StateListener {
     this.#roomGrew()
     for (const key of this.#parts.roster.keys()) this.revisit(key)
     this.#parts.clock.after(this.#parts.resyncMs, () => this.#resync())
+  }
+}
+
+/** Does `each` of the set, the first in any case, the others while there is time; who is done is taken out first. */
+function drain(keys: Set<string>, more: () => boolean, each: (key: string) => void): void {
+  for (const key of keys) {
+    keys.delete(key)
+    each(key)
+    if (!more()) return
   }
 }
 

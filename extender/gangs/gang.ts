@@ -205,14 +205,16 @@ function membersOf(
     return { pod, node, state: memberState(pod, node), role: membership(pod)?.role }
   })
   const running = members.some(({ state }) => placedStates.has(state))
+  const live = new Set(members.filter(({ state }) => state !== 'succeeded').map(({ pod }) => pod.controller?.uid))
   const doneCounts = {
-    always: true,
-    onceStarted: running || members.some(({ node }) => node !== undefined),
-    whileRunning: running
+    always: () => true,
+    // Of this run: pods that an earlier Job of the same name left behind say nothing about the one that starts now.
+    sameRun: (pod: Pod) => running || live.size === 0 || (pod.controller !== undefined && live.has(pod.controller.uid)),
+    whileRunning: () => running
   }[completed]
   return members.map(member => ({
     ...member,
-    counts: placedStates.has(member.state) || (doneCounts && member.state === 'succeeded')
+    counts: placedStates.has(member.state) || (member.state === 'succeeded' && doneCounts(member.pod))
   }))
 }
 

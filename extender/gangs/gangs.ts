@@ -89,7 +89,8 @@ export class Gangs {
     const pod = state.pod(uid)
     if (!pod) return absent
     if (pod.nodeName === node) return ''
-    if (this.#roster.keyOf(pod) !== undefined) return this.#commit.bind(pod, call)
+    // A member is assumed only once its binding is known to have succeeded.
+    if (this.#roster.keyOf(pod) !== undefined) return state.nodeOf(pod) === node ? '' : this.#commit.bind(pod, call)
     return this.#guard.bind(pod, call)
   }
 

@@ -1,9 +1,10 @@
+import { nodePorts } from '../../policies/node-ports.ts'
 import { nodeInfo } from '../../policies/snapshot.ts'
 import type { Pod } from '../../policies/types.ts'
 import type { Clock } from '../clock.ts'
 import type { State } from '../state.ts'
 import { shortOf, type Hold, type Ledger } from './ledger.ts'
-import type { Binder, Log } from './ports.ts'
+import type { Binder, BindResult, Log } from './ports.ts'
 import type { BindCall } from './commit.ts'
 
 /** How long a binding whose reply was lost counts as done before the watch must have shown it. */
@@ -21,6 +22,10 @@ export type GuardParts = {
 /** Keeps ordinary pods off the room that is held at their own rank or above, and binds them otherwise at once. */
 export class Guard {
   readonly #parts: GuardParts
+  /** Pod uid → its binding under way; a repeated call joins it. */
+  readonly #running = new Map<string, { readonly node: string; readonly answer: Promise<string> }>()
+  /** Uids of pods whose binding may have happened. */
+  readonly #unknown = new Set<string>()
 
   constructor(parts: GuardParts) {
     this.#parts = parts
@@ -51,10 +56,23 @@ export class Guard {
   }
 
   /** Binds an ordinary pod; the answer is the error text for kube-scheduler, empty when the pod is on its node. */
-  async bind(pod: Pod, call: BindCall): Promise<string> {
+  bind(pod: Pod, call: BindCall): Promise<string> {
+    const running = this.#running.get(pod.uid)
+    if (running)
+      return running.node === call.node ? running.answer : Promise.resolve('the pod is being bound elsewhere')
+    const answer = this.#bind(pod, call).finally(() => this.#running.delete(pod.uid))
+    this.#running.set(pod.uid, { node: call.node, answer })
+    return answer
+  }
+
+  async #bind(pod: Pod, call: BindCall): Promise<string> {
     const { state, ledger, binder } = this.#parts
     // The filter answer named many nodes, and a gang may have been planned on this one since.
     if (this.bars(pod, call.node)) return 'the room on this node is held for a gang; the pod is scheduled again'
+    // kube-scheduler forgets a binding whose reply it lost, and would give its room away a second time.
+    if (state.hasAssumed(call.node) && !this.#fits(pod, call.node, [])) {
+      return 'the room on this node is taken by a binding under way; the pod is scheduled again'
+    }
     for (const hold of ledger.on(call.node)) {
       if (!bars(hold, pod) && !this.#fits(pod, call.node, [hold])) {
         this.#parts.withdraw(hold.gang, `pod ${pod.namespace}/${pod.name} of higher priority takes its room`)
@@ -64,21 +82,36 @@ export class Guard {
     state.assume(pod, call.node)
     const { namespace, name, uid } = pod
     const result = await binder.bind({ namespace, name, uid, node: call.node, annotations: {} }, call)
-    if (result.outcome === 'bound') return ''
-    if (result.outcome === 'unknown') this.#parts.clock.after(unknownMs, () => this.#settleUnknown(uid))
-    else state.forget(uid)
-    return 'message' in result ? result.message : `the pod is ${result.outcome}`
+    return this.#settle(uid, result)
   }
 
-  #settleUnknown(uid: string): void {
-    if (this.#parts.state.pod(uid)?.nodeName === undefined) this.#parts.state.forget(uid)
+  #settle(uid: string, result: BindResult): string {
+    const { state, clock } = this.#parts
+    if (result.outcome === 'bound') return ''
+    if (result.outcome === 'unknown') {
+      // The room stays taken until the watch or time tells, whatever a later attempt says.
+      this.#unknown.add(uid)
+      clock.after(unknownMs, () => {
+        this.#unknown.delete(uid)
+        if (state.pod(uid)?.nodeName === undefined) state.forget(uid)
+      })
+    } else if (!this.#unknown.has(uid)) state.forget(uid)
+    return 'message' in result ? result.message : `the pod is ${result.outcome}`
   }
 
   #fits(pod: Pod, node: string, holds: readonly Hold[]): boolean {
     const info = this.#parts.state.node(node)
     // A node that only the scheduler knows yet has no holds worth defending.
     if (!info) return true
-    return shortOf(info, [pod, ...claimedOn(holds, node)]) === undefined
+    const others = info.pods.some(({ uid }) => uid === pod.uid)
+      ? nodeInfo(
+          info.node,
+          info.pods.filter(({ uid }) => uid !== pod.uid)
+        )
+      : info
+    const held = claimedOn(holds, node)
+    const ports = nodePorts.filter(pod.shape, nodeInfo(info.node, held))
+    return ports.code === 'Success' && shortOf(others, [pod, ...held]) === undefined
   }
 }
 

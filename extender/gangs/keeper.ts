@@ -52,10 +52,11 @@ export class Keeper {
 
   /** The gang's plan is given up whole; fine without one. */
   withdraw(key: string, cause: string): void {
-    const { ledger, commit, barrier, journal, lost } = this.#parts
+    const { ledger, commit, barrier, journal, refusals, lost } = this.#parts
     const hold = ledger.hold(key)
     if (!hold) return
     ledger.release(key)
+    for (const uid of hold.claims.keys()) refusals.clear(uid)
     commit.forget(key)
     barrier.fail(key, `the gang's plan was withdrawn: ${cause}`)
     journal.withdrawn(key, hold, cause)
@@ -111,12 +112,13 @@ export class Keeper {
 
   /** One member cannot go where it was planned: the whole plan goes, or, once begun, that member's part of it. */
   #drop(hold: Hold, uid: string, cause: string): void {
-    const { ledger, barrier, lost } = this.#parts
+    const { ledger, refusals, barrier, lost } = this.#parts
     if (!hold.firm) {
       this.withdraw(hold.gang, cause)
       return
     }
     ledger.releaseMember(uid)
+    refusals.clear(uid)
     barrier.leave(hold.gang, uid, cause)
     lost(hold.gang)
   }

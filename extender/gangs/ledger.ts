@@ -1,4 +1,4 @@
-import type { Snapshot } from '../../policies/snapshot.ts'
+import type { NodeInfo } from '../../policies/snapshot.ts'
 import type { Claim, Pod } from '../../policies/types.ts'
 import { InvariantViolation } from '../errors.ts'
 
@@ -16,6 +16,9 @@ export type Hold = {
   /** Member pod uid → its claim. */
   readonly claims: ReadonlyMap<string, Claim>
 }
+
+/** Nodes with all that stands and is held there, but for the gang's own. */
+type Room = { readonly node: (name: string) => NodeInfo | undefined }
 
 const none: readonly Hold[] = []
 
@@ -62,17 +65,18 @@ export class Ledger {
   }
 
   /**
-   * Replaces whatever the gang held. `room` is the cluster as the plan saw it, other holds included: a plan that does
+   * Replaces whatever the gang held. `room` is what stands there and is held for others: a plan that does
    * not fit there is a bug of the planner, not an accident of the cluster (I1).
    */
-  reserve(hold: Hold, room: Snapshot): void {
-    this.release(hold.gang)
-    if (hold.claims.size === 0) return
+  reserve(hold: Hold, room: Room): void {
     for (const uid of hold.claims.keys()) {
       const other = this.#gangOf.get(uid)
-      if (other !== undefined) throw new InvariantViolation('I5', `pod ${uid} is held for ${other} and ${hold.gang}`)
+      if (other !== undefined && other !== hold.gang)
+        throw new InvariantViolation('I5', `pod ${uid} is held for ${other} and ${hold.gang}`)
     }
     assertFits(hold, room)
+    this.release(hold.gang)
+    if (hold.claims.size === 0) return
     this.version += 1
     this.#holds.set(hold.gang, hold)
     for (const [uid, { node }] of hold.claims) {
@@ -128,7 +132,7 @@ export class Ledger {
 }
 
 /** Throws unless every node of the hold has the room for all of its claims there. */
-function assertFits(hold: Hold, room: Snapshot): void {
+function assertFits(hold: Hold, room: Room): void {
   for (const [node, claims] of Map.groupBy(hold.claims.values(), claim => claim.node)) {
     const info = room.node(node)
     if (!info) throw new InvariantViolation('I1', `${hold.gang} is planned on ${node}, which is not there`)

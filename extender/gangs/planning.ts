@@ -1,12 +1,12 @@
 import { type Profile, runFilters } from '../../policies/framework.ts'
 import type { Explanation } from '../../policies/plan.ts'
 import { plan } from '../../policies/planner.ts'
-import type { Snapshot } from '../../policies/snapshot.ts'
+import { nodeInfo, type NodeInfo, type Snapshot } from '../../policies/snapshot.ts'
 import type { Claim, Pod } from '../../policies/types.ts'
 import type { Clock } from '../clock.ts'
 import type { State } from '../state.ts'
-import type { Former } from './adoption.ts'
-import { type CallUp, callUp, isDegraded, isWhole, placed, type Gang } from './gang.ts'
+import { type Former, newerFirst } from './adoption.ts'
+import { type CallUp, callUp, isDegraded, isWhole, placeable, placed, type Gang } from './gang.ts'
 import { shortOf, type Hold, type Ledger } from './ledger.ts'
 import type { GangMetrics } from './metrics.ts'
 import type { Refusals } from './refusals.ts'
@@ -40,10 +40,15 @@ type Ask = {
   readonly need: number
 }
 
+/** Which holds of others count. */
+type Which = (hold: Hold) => boolean
+const all: Which = () => true
+
 /** Plans one gang against the cluster and the other gangs' holds, and reserves what it planned, in one step. */
 export class Planning {
   readonly #parts: PlanningParts
   #count = 0
+  #seen: { readonly key: string; readonly room: Snapshot } | undefined
 
   constructor(parts: PlanningParts) {
     this.#parts = parts
@@ -82,25 +87,20 @@ export class Planning {
   #attempt(ask: Ask): Attempt {
     const { ledger } = this.#parts
     const { gang, held } = ask
-    const all = this.#others(gang, () => true)
     const first = this.#plan(all, ask)
     // With the quorum placed or planned, more members are welcome, but displace nobody.
     if (first.outcome === 'reserved' || isWhole(gang, held?.claims)) return first
     // Nobody's plan is disturbed unless it helps: only now look at the room of lower-ranked plans.
     const weaker = (hold: Hold): boolean => !hold.firm && hold.rank < gang.priority
     if (![...ledger.holds()].some(weaker)) return first
-    const second = this.#plan(
-      this.#others(gang, hold => !weaker(hold)),
-      ask
-    )
+    const second = this.#plan(hold => !weaker(hold), ask)
     return second.outcome === 'reserved' ? second : first
   }
 
   /** Takes over what a former life decided, as far as it still fits; what was only a hint counts whole or not at all. */
   adopt(gang: Gang, former: Former): void {
     const { profile, ledger } = this.#parts
-    const others = this.#others(gang, () => true)
-    let room = others
+    let room = this.#room(gang, all)
     const claims = new Map<string, Claim>()
     for (const [uid, claim] of former.claims) {
       const info = room.node(claim.node)
@@ -109,7 +109,7 @@ export class Planning {
       room = room.with([claim])
     }
     const enough = former.plan !== undefined || claims.size === former.claims.size
-    if (enough) ledger.reserve(this.#hold(gang, undefined, claims, former.plan), others)
+    if (enough) ledger.reserve(this.#hold(gang, undefined, claims, former.plan), this.#without(gang, all))
   }
 
   /** Gangs whose plans no longer fit on that node, the lowest-ranked first; those left over do fit. */
@@ -118,7 +118,7 @@ export class Planning {
     const info = state.node(node)
     const holds = ledger
       .on(node)
-      .toSorted((a, b) => Number(a.firm) - Number(b.firm) || a.rank - b.rank || (a.plan < b.plan ? 1 : -1))
+      .toSorted((a, b) => Number(a.firm) - Number(b.firm) || a.rank - b.rank || newerFirst(a.plan, b.plan))
     const broken: string[] = []
     for (const [index, { gang }] of holds.entries()) {
       const rest = holds.slice(index).flatMap(hold => [...hold.claims.values()].filter(claim => claim.node === node))
@@ -129,20 +129,28 @@ export class Planning {
     return broken
   }
 
-  #plan(others: Snapshot, ask: Ask): Attempt {
+  #plan(which: Which, ask: Ask): Attempt {
     const { state, clock, metrics, refusals, profile } = this.#parts
     const { gang, held, pods, need } = ask
     const from = clock.now()
-    const room = others.with([...(held?.claims.values() ?? [])])
+    const room = this.#room(gang, which).with([...(held?.claims.values() ?? [])])
     const result = plan(room, { pods, need, refused: refusals.current(state.snapshot()) }, profile)
     metrics.planDuration.observe({ outcome: result.outcome }, (clock.now() - from) / 1000)
     if (result.outcome !== 'planned') return result
-    return this.#reserve(others, gang, held, claimsOf(pods, result.nodes))
+    return this.#reserve(ask, which, claimsOf(pods, result.nodes))
   }
 
-  #reserve(others: Snapshot, gang: Gang, held: Hold | undefined, added: ReadonlyMap<string, Claim>): Attempt {
+  #reserve({ gang, held }: Ask, which: Which, added: ReadonlyMap<string, Claim>): Attempt {
     const claims = new Map([...(held?.claims ?? []), ...added])
-    this.#parts.ledger.reserve(this.#hold(gang, held, claims, held?.plan), others)
+    const { state, ledger } = this.#parts
+    const seen = this.#seen
+    const isSeen = seen?.key === `${state.version} ${ledger.version} ${gang.priority}` && !held && which === all
+    ledger.reserve(this.#hold(gang, held, claims, held?.plan), this.#without(gang, which))
+    // The next gang of this priority sees the same room with this plan in it: no need to count all holds anew.
+    if (isSeen) {
+      const key = `${state.version} ${ledger.version} ${gang.priority}`
+      this.#seen = { key, room: seen.room.with([...added.values()]) }
+    }
     const nodes = new Set([...added.values()].map(claim => claim.node))
     const displaced = new Set([...nodes].flatMap(node => this.overfull(node)).filter(key => key !== gang.key))
     return { outcome: 'reserved', displaced: [...displaced] }
@@ -161,10 +169,19 @@ export class Planning {
     }
   }
 
-  /** The cluster with what is held for others, and what kube-scheduler itself keeps for its own nominees. */
-  #others(gang: Gang, which: (hold: Hold) => boolean): Snapshot {
+  /** As `#compute`; gangs without hold and nomination see the same room as the last such gang of their priority. */
+  #room(gang: Gang, which: Which): Snapshot {
+    const { state, ledger } = this.#parts
+    const own = ledger.hold(gang.key) !== undefined || placeable(gang).some(pod => pod.nominatedNodeName !== undefined)
+    if (own || which !== all) return this.#compute(gang, which)
+    const key = `${state.version} ${ledger.version} ${gang.priority}`
+    if (this.#seen?.key !== key) this.#seen = { key, room: this.#compute(gang, which) }
+    return this.#seen.room
+  }
+
+  /** The cluster with what is held for others, and what kube-scheduler itself keeps for its nominees. */
+  #compute(gang: Gang, which: Which): Snapshot {
     const { state, ledger, groupOf } = this.#parts
-    const base = state.snapshot()
     const claims = ledger.claims(hold => hold.gang !== gang.key && which(hold))
     for (const pod of state.nominated()) {
       const node = pod.nominatedNodeName
@@ -172,7 +189,20 @@ export class Planning {
       // In-tree a nomination keeps the room until it is cleared; those that mirror the ledger are counted already.
       if (ledger.of(pod.uid)?.claim.node !== node) claims.push({ node, pod })
     }
-    return base.with(claims)
+    return state.snapshot().with(claims)
+  }
+
+  /** What a hold of this gang must fit beside: pods and other holds. Nominations of others give no right to room. */
+  #without(gang: Gang, which: Which): { readonly node: (name: string) => NodeInfo | undefined } {
+    const { state, ledger } = this.#parts
+    return {
+      node: name => {
+        const info = state.node(name)
+        const others = ledger.on(name).filter(hold => hold.gang !== gang.key && which(hold))
+        const held = others.flatMap(hold => [...hold.claims.values()].filter(claim => claim.node === name))
+        return info && nodeInfo(info.node, [...info.pods, ...held.map(claim => claim.pod)])
+      }
+    }
   }
 }
 

@@ -11,6 +11,8 @@ import type { WriteQueue } from './write-queue.ts'
 const confirmMs = 5_000
 const firstBackoffMs = 250
 const maxBackoffMs = 10_000
+/** So long without a setback, and the next one is the first again. */
+const calmMs = 60_000
 
 /** What we did to one pod and have not seen the end of. */
 type Track = {
@@ -18,8 +20,9 @@ type Track = {
   written: { readonly node: string | undefined; readonly at: number; seen: boolean } | undefined
   ungatedAt: number | undefined
   writing: boolean
-  /** Writes that failed, or were undone by others, in a row. */
+  /** Writes that failed, or were undone by others, in a row; calm ends the row. */
   setbacks: number
+  setBackAt: number
   notBefore: number
 }
 
@@ -132,9 +135,12 @@ export class Reconciler {
 
   #setBack(track: Track, retryAfterMs = 0): void {
     // The first setback is repaired at once: it is the ordinary end of a failed binding.
+    const now = this.#parts.clock.now()
+    if (now - track.setBackAt > calmMs) track.setbacks = 0
+    track.setBackAt = now
     const backoff = track.setbacks === 0 ? 0 : Math.min(maxBackoffMs, firstBackoffMs * 2 ** track.setbacks)
     track.setbacks += 1
-    track.notBefore = this.#parts.clock.now() + Math.max(backoff, retryAfterMs)
+    track.notBefore = now + Math.max(backoff, retryAfterMs)
   }
 
   #revisitIn(gang: string, ms: number): void {
@@ -144,7 +150,7 @@ export class Reconciler {
   #track(uid: string): Track {
     const known = this.#tracks.get(uid)
     if (known) return known
-    const track = { written: undefined, ungatedAt: undefined, writing: false, setbacks: 0, notBefore: 0 }
+    const track = { written: undefined, ungatedAt: undefined, writing: false, setbacks: 0, setBackAt: 0, notBefore: 0 }
     this.#tracks.set(uid, track)
     return track
   }

@@ -20,12 +20,15 @@ type Lesson = { readonly info: NodeInfo | undefined; readonly until: number }
  */
 export class Refusals {
   readonly #clock: Clock
+  readonly #isExplained: (pod: Pod, node: NodeInfo) => boolean
   readonly #suspicions = new Map<string, Suspicion>()
   /** Shape key → node → lesson. */
   readonly #lessons = new Map<string, Map<string, Lesson>>()
 
-  constructor(clock: Clock) {
+  /** `isExplained` tells whether muster itself knows why a node would not take the pod: then it is no lesson. */
+  constructor(clock: Clock, isExplained: (pod: Pod, node: NodeInfo) => boolean) {
     this.#clock = clock
+    this.#isExplained = isExplained
   }
 
   /**
@@ -84,8 +87,10 @@ export class Refusals {
     const teach = (name: string): unknown => lessons.set(name, { info: snapshot.node(name), until })
     teach(node)
     if (!offered || offered.length === 0 || offered.length >= completeBelow) return
-    // All that it would take was offered, so every other node is refused as well.
+    // All that it would take was offered, so every other node that looks free is refused as well.
     const taken = new Set(offered)
-    for (const { node: other } of snapshot.nodes) if (!taken.has(other.name)) teach(other.name)
+    for (const info of snapshot.nodes) {
+      if (!taken.has(info.node.name) && !this.#isExplained(pod, info)) teach(info.node.name)
+    }
   }
 }

@@ -9,8 +9,10 @@ type Entry = {
   readonly pods: Map<string, Pod>
   /** When a member last came or went, in the clock's monotonic milliseconds. */
   changedAt: number
-  /** The quorum of a gang of undeclared size, once it has settled; fixed as soon as a member stands on a node. */
+  /** The quorum of a gang of undeclared size, once it has settled; members that come later are surplus. */
   settled: number | undefined
+  /** The gang as it was last made; undefined since something about it has changed. */
+  gang: Gang | undefined
 }
 
 export type RosterOptions = {
@@ -50,6 +52,7 @@ export class Roster {
   podChanged({ before, after }: PodChange): string[] {
     const left = before && this.keyOf(before)
     const joined = after && this.keyOf(after)
+    for (const key of [left, joined]) this.#outdate(key)
     if (before && left !== undefined) this.#remove(left, before, left === joined)
     if (after && joined !== undefined) this.#add(joined, after)
     return [...new Set([left, joined])].filter(key => key !== undefined)
@@ -57,43 +60,63 @@ export class Roster {
 
   /** The gangs that have members of this controller. */
   gangsOfController(uid: string): string[] {
-    return this.#links.gangs(uid)
+    return this.#dependants(uid)
   }
 
   /** The gangs that have members which name the PodGroup `API/NAMESPACE/NAME`. */
   gangsOfPodGroup(key: string): string[] {
-    return this.#links.gangs(key)
+    return this.#dependants(key)
   }
 
-  /** The gang as it is now; undefined when it has no pods left. */
+  /** The gang as it is now; undefined when it has no pods left. The same object until something about it changes. */
   gang(key: string): Gang | undefined {
     const entry = this.#entries.get(key)
     if (!entry) return undefined
+    if (entry.gang) return entry.gang
     const pods = [...entry.pods.values()]
     const terms = termsOf(pods, this.#facts)
     const minMember = terms.minMember ?? this.#settled(entry, terms)
-    return gangOf(pods, { ...terms, minMember }, pod => this.#options.state.nodeOf(pod))
+    const gang = gangOf(pods, { ...terms, minMember }, pod => this.#options.state.nodeOf(pod))
+    // What still settles becomes complete by time alone.
+    if (minMember !== undefined || terms.atRest === undefined) entry.gang = gang
+    return gang
   }
 
   /** Milliseconds until the gang counts as complete by having settled; 0 when it does, or when that does not matter. */
   settlesIn(key: string): number {
     const entry = this.#entries.get(key)
-    if (!entry) return 0
-    const { minMember, atRest } = termsOf([...entry.pods.values()], this.#facts)
-    if (minMember !== undefined || atRest === undefined) return 0
+    if (!entry || entry.gang || this.gang(key)?.minMember !== undefined) return 0
     return Math.max(0, entry.changedAt + this.#options.settleMs - this.#options.clock.now())
   }
 
   #settled(entry: Entry, { atRest }: Terms): number | undefined {
+    if (atRest === undefined) return undefined
     const started = entry.pods.values().some(pod => this.#options.state.nodeOf(pod) !== undefined)
-    if (started && entry.settled !== undefined) return entry.settled
+    // Complete once is complete: who joins later is surplus. Only members that go before the start begin it anew.
+    if (entry.settled !== undefined && (started || entry.settled <= atRest)) return entry.settled
     const quiet = this.#options.clock.now() - entry.changedAt >= this.#options.settleMs
     entry.settled = quiet ? atRest : undefined
     return entry.settled
   }
 
+  #dependants(fact: string): string[] {
+    const keys = this.#links.gangs(fact)
+    for (const key of keys) this.#outdate(key)
+    return keys
+  }
+
+  #outdate(key: string | undefined): void {
+    const entry = key === undefined ? undefined : this.#entries.get(key)
+    if (entry) entry.gang = undefined
+  }
+
   #add(key: string, pod: Pod): void {
-    const entry = this.#entries.get(key) ?? { pods: new Map<string, Pod>(), changedAt: 0, settled: undefined }
+    const entry = this.#entries.get(key) ?? {
+      pods: new Map<string, Pod>(),
+      changedAt: 0,
+      settled: undefined,
+      gang: undefined
+    }
     if (!entry.pods.has(pod.uid)) entry.changedAt = this.#options.clock.now()
     entry.pods.set(pod.uid, pod)
     this.#entries.set(key, entry)

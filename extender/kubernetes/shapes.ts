@@ -19,7 +19,8 @@ export class ShapeTable {
 
   /** The shape of a pod, from its API object. */
   of(pod: Json): Shape {
-    const source = JSON.stringify(sourceOf(pod))
+    const source = sourceText(pod)
+    if (source === undefined) return this.#interned(pod)
     const known = this.#sources.get(source)
     if (known) return known
     const shape = this.#interned(pod)
@@ -35,6 +36,16 @@ export class ShapeTable {
     const shape = { key, ...fields }
     this.#shapes.set(key, shape)
     return shape
+  }
+}
+
+/** Undefined where it is nested too deep to be written, which no real pod is. */
+function sourceText(pod: Json): string | undefined {
+  try {
+    return JSON.stringify(sourceOf(pod))
+  } catch (error) {
+    if (error instanceof RangeError) return undefined
+    throw error
   }
 }
 

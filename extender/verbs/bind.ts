@@ -1,5 +1,6 @@
 import { type Answer, notReady } from './answer.ts'
 import type { VerbParts } from './ports.ts'
+import { closing } from './underway.ts'
 import { bindResult, readBind } from './wire.ts'
 
 /** POST /bind: the barrier. Answers once the pod is on its node, or why it is not. */
@@ -7,5 +8,6 @@ export async function bind(body: Buffer, parts: VerbParts, signal: AbortSignal):
   const args = readBind(body)
   if (!parts.ready()) return { outcome: 'not_ready', json: bindResult(notReady) }
   const error = await parts.gangs.bind({ ...args, signal })
-  return { outcome: error === '' ? 'ok' : 'error', json: bindResult(error) }
+  if (error === '') return { outcome: 'ok', json: bindResult('') }
+  return { outcome: 'error', json: bindResult(signal.reason === closing ? closing : error) }
 }

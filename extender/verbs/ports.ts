@@ -1,4 +1,5 @@
 import type { Pod } from '../../policies/types.ts'
+import type { Underway } from './underway.ts'
 
 /** What the verbs look up; `gangs/` implements it, `main.ts` plugs it in. Nothing here plans. */
 
@@ -36,4 +37,5 @@ export type VerbParts = {
   readonly project: (json: Readonly<Record<string, unknown>>) => Pod
   /** Where nodes that an answer leaves out count as unresolvable (since 1.36), one entry carries the reason. */
   readonly absentIsUnresolvable: () => boolean
+  readonly underway: Underway
 }

@@ -15,10 +15,10 @@ export function verbRoutes(app: FastifyInstance, parts: VerbParts, registry: Reg
   const route = (
     verb: string,
     bodyLimit: number,
-    handle: (body: Buffer, signal: AbortSignal) => Answer | Promise<Answer>
+    handle: (body: Buffer, reply: FastifyReply) => Answer | Promise<Answer>
   ): void => {
     app.post(`/${verb}`, { bodyLimit }, async (request, reply) => {
-      const { outcome, json, status = 200 } = await handle(bodyOf(request), hangUp(reply))
+      const { outcome, json, status = 200 } = await handle(bodyOf(request), reply)
       requests.inc({ verb, outcome })
       return reply.code(status).type('application/json').send(json)
     })
@@ -34,7 +34,7 @@ export function verbRoutes(app: FastifyInstance, parts: VerbParts, registry: Reg
   route('filter', 4 * MiB, body => filter(body, parts))
   route('prioritize', 4 * MiB, body => prioritize(body))
   route('preempt', 8 * MiB, body => preempt(body, parts))
-  route('bind', 64 * 1024, (body, signal) => bind(body, parts, signal))
+  route('bind', 64 * 1024, (body, reply) => bind(body, parts, parts.underway.signalOf(reply)))
 }
 
 const verbs: ReadonlySet<string> = new Set(['filter', 'prioritize', 'preempt', 'bind'])
@@ -47,15 +47,6 @@ function verbOf(request: FastifyRequest): string | undefined {
 
 function bodyOf(request: FastifyRequest): Buffer {
   return Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
-}
-
-/** Fires when the client closes before it has its answer. */
-function hangUp(reply: FastifyReply): AbortSignal {
-  const controller = new AbortController()
-  reply.raw.once('close', () => {
-    if (!reply.raw.writableFinished) controller.abort()
-  })
-  return controller.signal
 }
 
 function metrics(registry: Registry) {

@@ -42,8 +42,25 @@ t.test('scheduler-config prints what kube-scheduler reads', async t => {
   t.strictSame(await muster(['scheduler-config', ...args, ...names]), { stdout: golden, stderr: '', code: 0 })
 })
 
+t.test('scheduler-config over TLS says whom to trust, and what to show', async t => {
+  const args = ['--extender', 'https://muster:8888', '--ca', '/pki/ca.crt']
+  const trusting = await muster(['scheduler-config', ...args])
+  t.equal(
+    trusting.stdout.split('    tlsConfig:\n      caFile: /pki/ca.crt\n    nodeCacheCapable').length,
+    3,
+    'both entries'
+  )
+  const mutual = await muster(['scheduler-config', ...args, '--client-cert', '/a.crt', '--client-key', '/a.key'])
+  const tls =
+    '    tlsConfig:\n      caFile: /pki/ca.crt\n      certFile: /a.crt\n      keyFile: /a.key\n    nodeCacheCapable'
+  t.equal(mutual.stdout.split(tls).length, 3)
+})
+
 t.test('scheduler-config inside a cluster names no kubeconfig', async t => {
-  const { stdout } = await muster(['scheduler-config'], { MUSTER_EXTENDER: 'https://muster.example.com/verbs' })
+  const { stdout } = await muster(['scheduler-config'], {
+    MUSTER_EXTENDER: 'https://muster.example.com/verbs',
+    MUSTER_CA: '/pki/ca.crt'
+  })
   t.notMatch(stdout, /kubeconfig/)
   t.match(stdout, /urlPrefix: https:\/\/muster.example.com\/verbs\n/)
   t.match(stdout, /httpTimeout: 30s\n/)
@@ -67,6 +84,18 @@ const refused: Record<string, Refused> = {
   'scheduler-config with more than a path behind the address': {
     args: ['scheduler-config', '--extender', 'http://a/?b=c'],
     want: '--extender: http://a/?b=c must be a URL such as http://127.0.0.1:8888'
+  },
+  'scheduler-config over TLS without a CA': {
+    args: ['scheduler-config', '--extender', 'https://muster:8888'],
+    want: '--ca FILE is missing: without the certificates that sign for muster, kube-scheduler cannot know whom it asks'
+  },
+  'scheduler-config with a CA for what has none': {
+    args: ['scheduler-config', '--extender', 'http://muster:8888', '--ca', 'a'],
+    want: '--ca, --client-cert and --client-key are for https, and --extender is http://muster:8888'
+  },
+  'scheduler-config with half an identity': {
+    args: ['scheduler-config', '--extender', 'https://muster:8888', '--ca', 'a', '--client-key', 'b'],
+    want: 'flag --client-key needs client-cert beside it'
   },
   'an unknown flag': { args: ['serve', '--nonsense'], want: "Unknown option '--nonsense'; see --help" },
   'an unknown variable': {

@@ -35,6 +35,10 @@ const membersOf = (lab: Lab, namespace: string, name: string): readonly Pod[] =>
 const boundOf = (lab: Lab, namespace: string, name: string): number =>
   membersOf(lab, namespace, name).filter(pod => pod.spec.nodeName).length
 
+const conditionOf = (pod: Pod): Condition | undefined =>
+  pod.status.conditions?.find(({ type }) => type === 'PodScheduled')
+const say = ({ type, status, reason }: Condition): string => `${type}=${status} ${reason ?? ''}`
+
 /** On 12 one-slot nodes: a group of 10 that fits, one of 10 that then does not, one of 3 of which 2 fit and do. */
 async function play(lab: Lab, namespace: string): Promise<void> {
   await createGroup(lab, namespace, 'fits', 10)
@@ -47,7 +51,6 @@ async function play(lab: Lab, namespace: string): Promise<void> {
   await lab.waitFor('two of the group of 3 are bound', () => boundOf(lab, namespace, 'partly') === 2)
   await createGroup(lab, namespace, 'forming', 3)
   await lab.createPods(namespace, members('forming', 2))
-  const conditionOf = (pod: Pod) => pod.status.conditions?.find(({ type }) => type === 'PodScheduled')
   await lab.waitFor('the waiting group is told that it does not fit', () =>
     membersOf(lab, namespace, 'waits').every(pod => conditionOf(pod)?.status === 'False')
   )
@@ -61,7 +64,6 @@ async function outcome(lab: Lab, namespace: string): Promise<Outcome> {
     )
     const pods = membersOf(lab, namespace, name).flatMap(pod => pod.status.conditions ?? [])
     const scheduled = pods.filter(({ type }) => type === 'PodScheduled')
-    const say = ({ type, status, reason }: Condition) => `${type}=${status} ${reason ?? ''}`
     const value = {
       bound: boundOf(lab, namespace, name),
       pods: scheduled.map(say).toSorted(),
@@ -76,9 +78,9 @@ async function outcome(lab: Lab, namespace: string): Promise<Outcome> {
 function watchMuster(lab: Lab): () => Promise<{ readonly looks: number; readonly seen: readonly string[] }> {
   const seen = new Set<string>()
   let looks = 0
-  let ended = false
+  const end = new AbortController()
   const loop = async () => {
-    while (!ended) {
+    while (!end.signal.aborted) {
       const [held, known] = [await lab.holds(), await gangs(lab.muster)]
       if (held > 0) seen.add(`${held} holds`)
       for (const { namespace, name } of known) seen.add(`gang ${namespace}/${name}`)
@@ -88,7 +90,7 @@ function watchMuster(lab: Lab): () => Promise<{ readonly looks: number; readonly
   }
   const running = loop()
   return async () => {
-    ended = true
+    end.abort()
     await running
     return { looks, seen: [...seen] }
   }
@@ -101,13 +103,15 @@ if (lab) {
     const scheduler: ManagedProcess = await lab.cluster.scheduler(await stockConfig(lab.cluster))
     await scheduler.start()
     await lab.muster.process.start()
-    t.teardown(() => scheduler.kill())
-    await lab.createNodes('node', 12)
-    await play(lab, ns)
-    await sleep(window)
-    stock = await outcome(lab, ns)
+    try {
+      await lab.createNodes('node', 12)
+      await play(lab, ns)
+      await sleep(window)
+      stock = await outcome(lab, ns)
+    } finally {
+      await scheduler.kill()
+    }
     t.match(stock, { fits: { bound: 10 }, waits: { bound: 0 }, partly: { bound: 2 }, forming: { bound: 0 } })
-    await scheduler.kill()
   })
 
   scenario(t, lab, ['native groups beside muster: the same'], async (t, ns) => {

@@ -16,15 +16,24 @@ import {
   type PodOptions
 } from '../control-plane/objects.ts'
 import { fetchText } from '../control-plane/probe.ts'
+import { summary } from '../control-plane/summary.ts'
 import { nothingIsHeld, scenario, type ScenarioOptions } from './scenario.ts'
 
 /** How long nothing may happen to those that wait. */
 const window = 10_000
+/** `TEST_CASE` may also name cases of a file that run side by side. */
+const only = process.env['TEST_CASE'] ?? ''
+
+/** A node with room for 100 pods unless it says otherwise. */
+export interface PoolNode extends NodeOptions {
+  /** Extended resources. */
+  readonly resources?: Readonly<Record<string, string>>
+}
 
 /** A case that runs beside others: on nodes and in a namespace of its own, with which the others have nothing to do. */
 export interface Case {
   readonly name: string
-  readonly nodes: readonly NodeOptions[]
+  readonly nodes: readonly PoolNode[]
   /** Makes what the case is about; the schedulers may or may not be running. */
   create(pool: Pool): Promise<void>
   /** Waits for what is to happen. */
@@ -32,7 +41,7 @@ export interface Case {
   /** Gangs that are in this state, and have got nothing, when all that is to happen has happened and 10 s later. */
   waits?(pool: Pool): Readonly<Record<string, string>>
   /** What comes after those 10 s. */
-  finish?(pool: Pool, t: Test): Promise<void>
+  finish?(pool: Pool, t: Test): Promise<unknown>
 }
 
 /** A case's own part of the cluster. */
@@ -49,12 +58,16 @@ export class Pool {
   }
 
   /** Makes the pool's nodes, `NAMESPACE-0` and on. */
-  async open(nodes: readonly NodeOptions[]): Promise<void> {
+  async open(nodes: readonly PoolNode[]): Promise<void> {
+    const { client } = this.lab.cluster
     await this.lab.createNamespace(this.namespace)
     for (const [index, node] of nodes.entries()) {
       const labels = { ...node.labels, pool: this.namespace }
-      const object = nodeObject(this.node(index), { slots: 100, ...node, labels })
-      await this.lab.cluster.client.create('/api/v1/nodes', object)
+      const name = this.node(index)
+      await client.create('/api/v1/nodes', nodeObject(name, { slots: 100, ...node, labels }))
+      const { resources } = node
+      const status = { allocatable: resources, capacity: resources }
+      if (resources) await client.patch(`/api/v1/nodes/${name}/status`, { status })
     }
   }
 
@@ -81,6 +94,11 @@ export class Pool {
     return this.lab.podsIn(this.namespace).filter(pod => pod.metadata.name.startsWith(`${name}-`))
   }
 
+  /** The nodes of the pods named `NAME-…` that have one. */
+  nodesOf(name: string): readonly string[] {
+    return this.pods(name).flatMap(pod => pod.spec.nodeName ?? [])
+  }
+
   bound(name: string): number {
     return this.pods(name).filter(isBound).length
   }
@@ -102,6 +120,15 @@ export class Pool {
   /** Waits until muster says that a gang is in this state. */
   async reaches(gang: string, state: string): Promise<void> {
     await this.lab.until(`${this.namespace}/${gang} is ${state}`, async () => (await this.view(gang))?.state === state)
+  }
+
+  /** The state of the pool's pods, and what muster says of its gangs. */
+  async describe(): Promise<string> {
+    const views = (await gangs(this.lab.muster).catch(() => [])).filter(each => each.namespace === this.namespace)
+    const lines = views.map(({ name, state, reason, plan, members }) =>
+      JSON.stringify({ name, state, reason, plan, members })
+    )
+    return [summary(this.lab.podsIn(this.namespace)), ...lines].join('\n')
   }
 
   /** Checks that none of the pods named `NAME-…` ever had a node, none has a nomination, and each is told why. */
@@ -148,22 +175,26 @@ export function sideBySide(
   cases: readonly Case[]
 ): void {
   const running = options.started ?? true
-  scenario(t, lab, [name, options], async (t, ns) => {
-    const pools = cases.map((each, index) => ({ each, pool: new Pool(lab, `${ns}-${index}`, running) }))
+  const chosen = name.includes(only) ? cases : cases.filter(each => each.name.includes(only))
+  if (chosen.length === 0) return
+  scenario(t, lab, [chosen === cases ? name : `${name}: ${only}`, options], async (t, ns) => {
+    const pools = chosen.map((each, index) => ({ each, pool: new Pool(lab, `${ns}-${index}`, running) }))
     for (const { each, pool } of pools) await pool.open(each.nodes)
     // Its probe shows that kube-scheduler knows the others too.
     if (running) await lab.createNodes(`${ns}-last`, 1)
     const failures = new Map<Case, unknown>()
-    const attempt = async (each: Case, task: Promise<unknown> | undefined): Promise<void> => {
-      await task?.catch((error: unknown) => failures.set(each, error))
+    const attempt = async (each: Case, pool: Pool, task: Promise<unknown> | undefined): Promise<void> => {
+      await task?.catch(async (cause: unknown) => {
+        failures.set(each, new Error(`${await pool.describe()}\n${String(cause)}`, { cause }))
+      })
     }
-    await forEach(pools, 8, ({ each, pool }) => attempt(each, each.create(pool)))
+    await forEach(pools, 8, ({ each, pool }) => attempt(each, pool, each.create(pool)))
     if (!running) await lab.start()
-    await Promise.all(pools.map(({ each, pool }) => attempt(each, each.settle?.(pool))))
+    await Promise.all(pools.map(({ each, pool }) => attempt(each, pool, each.settle?.(pool))))
     const waiting = pools.flatMap(({ each, pool }) =>
       Object.entries(each.waits?.(pool) ?? {}).map(([gang, state]) => ({ each, pool, gang, state }))
     )
-    await Promise.all(waiting.map(({ each, pool, gang, state }) => attempt(each, pool.reaches(gang, state))))
+    await Promise.all(waiting.map(({ each, pool, gang, state }) => attempt(each, pool, pool.reaches(gang, state))))
     await sleep(window)
     t.jobs = pools.length
     const ends = pools.map(({ each, pool }) =>

@@ -490,6 +490,10 @@ t.test('what a gang asks for besides', async t => {
   t.equal(gangOf({ pods: [louder], groups: [group] })?.gangTimeoutMs, 5_000)
 })
 
+const ofJob = (uid: string): Words => ({
+  metadata: { ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name: uid, uid, controller: true }] }
+})
+
 t.test('members that are done, leaving or gated, as each dialect counts them', async t => {
   const named: Record<string, Words> = {
     muster: own({ 'muster.dev/min-member': '3' }),
@@ -509,7 +513,15 @@ t.test('members that are done, leaving or gated, as each dialect counts them', a
     },
     'done on a node': {
       pods: [doneThere, {}, {}],
+      want: { muster: 'forming', 'scheduler-plugins': 'forming', volcano: 'waiting' }
+    },
+    'done, of the Job whose others wait': {
+      pods: [{ ...doneThere, ...ofJob('one') }, ofJob('one'), ofJob('one')],
       want: { muster: 'waiting', 'scheduler-plugins': 'forming', volcano: 'waiting' }
+    },
+    'done, of an earlier Job': {
+      pods: [{ ...doneThere, ...ofJob('one') }, ofJob('two'), ofJob('two')],
+      want: { muster: 'forming', 'scheduler-plugins': 'forming', volcano: 'waiting' }
     },
     'done beside others that run': {
       pods: [doneThere, running, running],

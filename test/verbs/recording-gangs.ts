@@ -1,5 +1,6 @@
 import { Projector } from '../../extender/kubernetes/projections.ts'
 import type { BindAsk, Gangs, Placement, VerbParts } from '../../extender/verbs/ports.ts'
+import { Underway } from '../../extender/verbs/underway.ts'
 import type { Pod } from '../../policies/types.ts'
 
 /** What the verbs asked, and what they shall hear. */
@@ -44,7 +45,8 @@ export function recorded(): Recorded {
     minor: 36,
     ready: () => parts.isReady,
     project: new Projector().pod,
-    absentIsUnresolvable: () => parts.minor >= 36
+    absentIsUnresolvable: () => parts.minor >= 36,
+    underway: new Underway()
   }
   return parts
 }

@@ -212,17 +212,13 @@ for (const [name, spec] of Object.entries(odd)) {
   })
 }
 
-t.test('a pod nested 50,000 deep is answered or refused, and nobody falls over', async t => {
+t.test('a pod nested 50,000 deep is answered', async t => {
   const lists = `${'['.repeat(50_000)}${']'.repeat(50_000)}`
   const objects = `${'{"a":'.repeat(50_000)}1${'}'.repeat(50_000)}`
   for (const deep of [lists, objects]) {
     const spec = `{"nodeSelector":${deep},"containers":${deep},"affinity":{"nodeAffinity":${deep}},"tolerations":${deep}}`
     const text = argsBody(nodes, { ...podJson, spec: 0 }).replace('"spec":0', `"spec":${spec}`)
-    try {
-      t.equal(filter(body(text), recorded()).outcome, 'ok')
-    } catch (error) {
-      t.ok(error instanceof BadRequest)
-    }
+    t.equal(filter(body(text), recorded()).outcome, 'ok')
   }
 })
 

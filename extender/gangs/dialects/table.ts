@@ -4,10 +4,11 @@ import { type Identity, firstOf, named, namedIn, ofController, withApplication }
 import { readRoles, readTaskGroups, type RolesReader } from './roles.ts'
 
 /**
- * When completed members count towards the quorum. `always`: they are as good as placed. `onceStarted`: only when some
- * member of the gang stands on a node or stood on one. `whileRunning`: only beside members that stand on a node now.
+ * When completed members count towards the quorum. `always`: they are as good as placed. `sameRun`: beside members that
+ * stand on a node now, or when their own controller still has members that live (what an earlier run of the same name
+ * left behind says nothing). `whileRunning`: only beside members that stand on a node now.
  */
-export type Completed = 'always' | 'onceStarted' | 'whileRunning'
+export type Completed = 'always' | 'sameRun' | 'whileRunning'
 
 /** One way of saying that a pod belongs to a gang. */
 export type Dialect = {
@@ -60,9 +61,9 @@ export const dialects: readonly Dialect[] = [
     group: named(annotation(annotations.gang)),
     role: [annotation(annotations.role)],
     roles: { field: annotation(annotations.roles), read: readRoles },
-    completed: 'onceStarted'
+    completed: 'sameRun'
   },
-  { dialect: 'pod-group', group: named(annotation(plain.podGroup)), completed: 'onceStarted' },
+  { dialect: 'pod-group', group: named(annotation(plain.podGroup)), completed: 'sameRun' },
   {
     // Upstream counts pods in its snapshot of the nodes: those that are done are not there (its integration case CS-10).
     dialect: 'scheduler-plugins',
@@ -88,7 +89,7 @@ export const dialects: readonly Dialect[] = [
     dialect: 'koordinator',
     group: named(annotation('gang.scheduling.koordinator.sh/name')),
     size: [annotation('gang.scheduling.koordinator.sh/min-available')],
-    completed: 'onceStarted'
+    completed: 'sameRun'
   },
   {
     // Its `ReadyTaskNum` adds Succeeded to Bound and Running. A pod with a size and no name: Volcano makes a PodGroup
@@ -110,7 +111,7 @@ export const dialects: readonly Dialect[] = [
     group: withApplication([taskGroup, taskGroups], { applications, without: label('spark-role') }),
     role: [taskGroup],
     roles: { field: taskGroups, read: readTaskGroups, onSome: true },
-    completed: 'onceStarted'
+    completed: 'sameRun'
   },
   {
     // The total count includes members that are done: Kueue replaces failed ones only.
@@ -133,7 +134,7 @@ export const dialects: readonly Dialect[] = [
     group: named(label('jobset.sigs.k8s.io/jobset-name')),
     role: [jobSet.job],
     replicatedJobs: true,
-    completed: 'onceStarted',
+    completed: 'sameRun',
     implied: true
   },
   {
@@ -142,7 +143,7 @@ export const dialects: readonly Dialect[] = [
     dialect: 'leader-worker-set',
     group: namedIn([label('leaderworkerset.sigs.k8s.io/name'), label('leaderworkerset.sigs.k8s.io/group-index')], '-'),
     size: [annotation('leaderworkerset.sigs.k8s.io/size'), label('leaderworkerset.sigs.k8s.io/size')],
-    completed: 'onceStarted',
+    completed: 'sameRun',
     implied: true
   },
   {
@@ -156,7 +157,7 @@ export const dialects: readonly Dialect[] = [
     }),
     role: [label('spark-role')],
     fixed: 1,
-    completed: 'onceStarted',
+    completed: 'sameRun',
     implied: true
   },
   {
@@ -165,7 +166,7 @@ export const dialects: readonly Dialect[] = [
     dialect: 'ray',
     group: namedIn([label('ray.io/cluster')], '-', { field: label('ray.io/gang-scheduling-enabled'), text: 'true' }),
     role: [label('ray.io/group')],
-    completed: 'onceStarted',
+    completed: 'sameRun',
     implied: true
   },
   {
@@ -178,7 +179,7 @@ export const dialects: readonly Dialect[] = [
         ...['max-nodes', 'gres', 'licenses', 'constraints']
       ].map(key => annotation(`slurmjob.slinky.slurm.net/${key}`))
     ),
-    completed: 'onceStarted',
+    completed: 'sameRun',
     implied: true
   },
   {
@@ -187,7 +188,7 @@ export const dialects: readonly Dialect[] = [
       [label('batch.kubernetes.io/job-completion-index'), annotation('batch.kubernetes.io/job-completion-index')],
       'Job'
     ),
-    completed: 'onceStarted',
+    completed: 'sameRun',
     implied: true
   }
 ]

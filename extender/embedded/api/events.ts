@@ -1,0 +1,30 @@
+import type { KubeObject } from '../store/objects.ts'
+import { without } from './fields.ts'
+
+/** Fields of `events.k8s.io/v1` that the core group, which is what is stored, names otherwise. */
+const names: Readonly<Record<string, string>> = {
+  regarding: 'involvedObject',
+  note: 'message',
+  reportingController: 'reportingComponent',
+  deprecatedSource: 'source',
+  deprecatedFirstTimestamp: 'firstTimestamp',
+  deprecatedLastTimestamp: 'lastTimestamp',
+  deprecatedCount: 'count'
+}
+
+/** An `events.k8s.io/v1` Event as the core Event that is stored. */
+export function eventIn(event: KubeObject): KubeObject {
+  return renamed(event, Object.entries(names), 'v1')
+}
+
+/** A stored Event as one of `events.k8s.io/v1`. */
+export function eventOut(event: KubeObject): KubeObject {
+  const back = Object.entries(names).map(([name, stored]): [string, string] => [stored, name])
+  return renamed(event, back, 'events.k8s.io/v1')
+}
+
+function renamed(event: KubeObject, pairs: readonly [string, string][], apiVersion: string): KubeObject {
+  const from = pairs.map(([name]) => name)
+  const moved = pairs.flatMap(([name, other]) => (event[name] === undefined ? [] : [[other, event[name]]]))
+  return Object.freeze({ ...without(event, ...from), ...Object.fromEntries(moved), apiVersion }) as KubeObject
+}

@@ -1,0 +1,146 @@
+import type { Matcher } from './store.ts'
+
+/** One condition on labels. */
+export type Requirement = {
+  readonly key: string
+  readonly operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist' | 'Gt' | 'Lt'
+  readonly values: readonly string[]
+}
+
+/** Whether labels meet all conditions; a missing key meets the negative ones. */
+export function meets(labels: Readonly<Record<string, string>>, requirements: readonly Requirement[]): boolean {
+  return requirements.every(requirement => meetsOne(labels, requirement))
+}
+
+function meetsOne(labels: Readonly<Record<string, string>>, { key, operator, values }: Requirement): boolean {
+  const value = Object.hasOwn(labels, key) ? labels[key] : undefined
+  switch (operator) {
+    case 'In':
+      return value !== undefined && values.includes(value)
+    case 'NotIn':
+      return value === undefined || !values.includes(value)
+    case 'Exists':
+      return value !== undefined
+    case 'DoesNotExist':
+      return value === undefined
+    case 'Gt':
+      return value !== undefined && Number(value) > Number(values[0])
+    case 'Lt':
+      return value !== undefined && Number(value) < Number(values[0])
+  }
+}
+
+/** A selector as queries spell it (`app=web,tier in (a, b),!old`); throws a one-line Error where it is none. */
+export function parseLabelSelector(selector: string): readonly Requirement[] {
+  const tokens = tokensOf(selector)
+  if (tokens.length === 0) return []
+  const requirements: Requirement[] = []
+  for (;;) {
+    requirements.push(requirementOf(tokens, selector))
+    const next = tokens.shift()
+    if (next === undefined) return requirements
+    if (next !== ',') throw complaint(next, "',' or 'end of string'")
+    if (tokens.length === 0) throw complaint('', 'identifier after \',\'')
+  }
+}
+
+/** A matcher for a selector; undefined for one that selects all. */
+export function labelMatcher(selector: string | undefined): Matcher | undefined {
+  if (selector === undefined || selector.trim() === '') return undefined
+  const requirements = parseLabelSelector(selector)
+  return object => meets(object.metadata.labels ?? {}, requirements)
+}
+
+const token = /\s*(==|!=|[=,()!<>]|[^\s=,()!<>]+)/y
+
+function tokensOf(selector: string): string[] {
+  const tokens: string[] = []
+  const trimmed = selector.trimEnd()
+  token.lastIndex = 0
+  while (token.lastIndex < trimmed.length) {
+    const found = token.exec(trimmed)
+    if (found?.[1] === undefined) break
+    tokens.push(found[1])
+  }
+  return tokens
+}
+
+const operators: ReadonlySet<string> = new Set(['=', '==', '!=', ',', '(', ')', '!', '<', '>'])
+
+function requirementOf(tokens: string[], selector: string): Requirement {
+  const first = tokens.shift()
+  if (first === '!') return { key: keyOf(tokens.shift()), operator: 'DoesNotExist', values: [] }
+  const key = keyOf(first)
+  if (tokens[0] === undefined || tokens[0] === ',') return { key, operator: 'Exists', values: [] }
+  const operator = tokens.shift() ?? ''
+  switch (operator) {
+    case '=':
+    case '==':
+      return { key, operator: 'In', values: [valueOf(tokens)] }
+    case '!=':
+      return { key, operator: 'NotIn', values: [valueOf(tokens)] }
+    case 'in':
+    case 'notin':
+      return { key, operator: operator === 'in' ? 'In' : 'NotIn', values: setOf(tokens) }
+    case '>':
+    case '<':
+      return { key, operator: operator === '>' ? 'Gt' : 'Lt', values: [integerOf(tokens, selector)] }
+    default:
+      throw complaint(operator, "in, notin, =, ==, !=, gt, lt")
+  }
+}
+
+const name = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/
+const prefix = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
+
+/** Whether a text may be the key of a label. */
+export function isQualifiedName(key: string): boolean {
+  const slash = key.indexOf('/')
+  if (slash < 0) return name.test(key)
+  return slash <= 253 && prefix.test(key.slice(0, slash)) && name.test(key.slice(slash + 1))
+}
+
+/** Whether a text may be the value of a label. */
+export const isLabelValue = (value: string): boolean => value === '' || name.test(value)
+
+function keyOf(key: string | undefined): string {
+  if (key === undefined || operators.has(key)) throw complaint(key ?? '', "!, identifier")
+  if (!isQualifiedName(key)) throw new Error(`unable to parse requirement: key: Invalid value: ${JSON.stringify(key)}`)
+  return key
+}
+
+/** A value may be missing: `a=` and `a=,b` ask for the empty one. */
+function valueOf(tokens: string[]): string {
+  const value = tokens[0]
+  if (value === undefined || value === ',') return ''
+  if (operators.has(value)) throw complaint(value, 'identifier')
+  tokens.shift()
+  return checked(value)
+}
+
+function checked(value: string): string {
+  if (isLabelValue(value)) return value
+  throw new Error(`unable to parse requirement: values[0]: Invalid value: ${JSON.stringify(value)}`)
+}
+
+function integerOf(tokens: string[], selector: string): string {
+  const value = valueOf(tokens)
+  if (/^-?\d+$/.test(value)) return value
+  throw new Error(`unable to parse requirement: values[0]: Invalid value: ${JSON.stringify(value)}: for 'Gt', 'Lt' operators, the value must be an integer in ${selector}`)
+}
+
+function setOf(tokens: string[]): readonly string[] {
+  const open = tokens.shift()
+  if (open !== '(') throw complaint(open ?? '', "'('")
+  const values: string[] = []
+  for (;;) {
+    values.push(valueOf(tokens))
+    const next = tokens.shift()
+    if (next === ')') return [...new Set(values)]
+    if (next !== ',') throw complaint(next ?? '', "',', or ')'")
+    if (tokens[0] === ')') values.push('')
+  }
+}
+
+const complaint = (found: string, expected: string): Error =>
+  new Error(`unable to parse requirement: found '${found}', expected: ${expected}`)
