@@ -64,7 +64,6 @@ export class Listener {
     const { certificates, what, log } = this.#parts
     app.addHook('onRequest', async (request, reply) => this.#admit(request, reply))
     app.addHook('onSend', async (request, reply) => this.#announce(request, reply))
-    app.addHook('onResponse', async ({ raw }) => hangUp(raw))
     const address = await app.listen({ host, port })
     this.#stopWatch = certificates?.watch(() => this.#renew()) ?? this.#stopWatch
     const url = certificates ? address.replace(/^http:/, 'https:') : address
@@ -76,12 +75,13 @@ export class Listener {
   async close(graceMs: number): Promise<void> {
     const end = this.#clock.now() + graceMs
     this.#stopWatch()
-    // Right behind the poll phase, in which all that had knocked were let in.
+    // Always right behind the poll phase: whoever has knocked is let in, whoever has asked is known.
     await afterwards()
     for (const server of this.#servers) Server.prototype.close.call(server)
     this.#connections.close()
     while (this.#connections.size > 0 && this.#clock.now() < end) {
       await wait(25)
+      await afterwards()
       this.#connections.endIdle()
     }
     this.#connections.destroy()
@@ -128,7 +128,7 @@ export class Listener {
   #admit({ raw }: FastifyRequest, reply: FastifyReply): FastifyReply | undefined {
     const { clientNames = [] } = this.#parts
     if (clientNames.length === 0) return undefined
-    const connection = sessionOf(raw) ?? raw.socket
+    const connection = streamOf(raw)?.session ?? raw.socket
     if (!this.#refusals.has(connection)) this.#refusals.set(connection, refusal(raw.socket as TLSSocket, clientNames))
     const error = this.#refusals.get(connection)
     if (error === undefined) return undefined
@@ -136,10 +136,14 @@ export class Listener {
     return reply.code(403).header('connection', 'close').send({ error })
   }
 
-  /** The last answer of a connection says so; over HTTP/2 the connection itself does. */
+  /** The last answer of a connection says so; over HTTP/2 the connection itself does, and only a stream can be cut. */
   #announce({ raw }: FastifyRequest, reply: FastifyReply): void {
-    if (raw.httpVersionMajor === 2) reply.removeHeader('connection')
-    else if (this.#connections.isLast(raw.socket)) reply.header('connection', 'close')
+    const stream = streamOf(raw)
+    if (stream) {
+      reply.removeHeader('connection')
+      // Answered before its body has come: the rest is not wanted.
+      if (!raw.complete) stream.once('finish', () => stream.close())
+    } else if (this.#connections.isLast(raw.socket)) reply.header('connection', 'close')
   }
 
   /** Node tells the client nothing but the end of the connection. */
@@ -159,13 +163,9 @@ export class Listener {
 type Complaint = 'full' | 'handshake' | 'name'
 type SecureServer = Server & { setSecureContext(secrets: object): void }
 
-function sessionOf(raw: object): object | undefined {
-  return 'stream' in raw ? (raw.stream as { session?: object }).session : undefined
-}
-
-/** What was answered before its body had come is not read any further; over HTTP/1.1 the connection has ended. */
-function hangUp(raw: object): void {
-  if ('stream' in raw) (raw.stream as ServerHttp2Stream).close()
+/** Of a request over HTTP/2. */
+function streamOf(raw: object): ServerHttp2Stream | undefined {
+  return 'stream' in raw ? (raw.stream as ServerHttp2Stream) : undefined
 }
 
 function refusal(socket: TLSSocket, allowed: readonly string[]): string | undefined {

@@ -94,7 +94,7 @@ async function open(config: Config, parts: AppParts, log: Logger): Promise<Liste
  * Gangs at the barrier may finish for so long, while new calls are still answered. Then kube-scheduler is told to go
  * elsewhere, and whoever still waits at the end of that time hears why. Health is told to the last.
  */
-async function drain(graceMs: number, underway: Underway, { verbs, api }: Listeners): Promise<void> {
+export async function drain(graceMs: number, underway: Underway, { verbs, api }: Listeners): Promise<void> {
   const end = systemClock.now() + graceMs
   const stop = systemClock.after(graceMs, () => underway.giveUp())
   await Promise.race([underway.answered(), sleep(graceMs, undefined, { ref: false })])

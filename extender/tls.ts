@@ -76,7 +76,8 @@ export class Certificates {
   #use(secrets: Secrets): Secrets {
     const certificate = new X509Certificate(secrets.cert)
     // A context is happy with empty files, and refuses every client afterwards.
-    if (!certificate.checkPrivateKey(createPrivateKey(secrets.key))) throw new Error('the key belongs to another certificate')
+    if (!certificate.checkPrivateKey(createPrivateKey(secrets.key)))
+      throw new Error('the key belongs to another certificate')
     if (secrets.ca !== undefined) new X509Certificate(secrets.ca)
     createSecureContext(secrets)
     this.#expiry.set(certificate.validToDate.getTime() / 1000)

@@ -132,9 +132,12 @@ async function http2Call(
     ...{ [constants.HTTP2_HEADER_METHOD]: body === undefined ? 'GET' : 'POST', [constants.HTTP2_HEADER_PATH]: path },
     ...{ 'content-type': 'application/json', ...length, ...headers }
   })
-  const answered = once(stream, 'response')
-  answered.catch(() => {})
+  const { promise, resolve, reject } = Promise.withResolvers<{ ':status'?: number }>()
+  stream.on('response', resolve).on('error', reject)
+  stream.on('close', () =>
+    reject(Object.assign(new Error('closed without an answer'), { code: `RST_${stream.rstCode}` }))
+  )
   stream.end(body)
-  const [answer] = (await answered) as [{ ':status': number }]
-  return { status: answer[':status'], text: await text(stream) }
+  const { ':status': status = 0 } = await promise
+  return { status, text: await text(stream) }
 }

@@ -76,16 +76,20 @@ export class Informer<T extends KubeObject = KubeObject> {
     { previous, now, key }: { previous: T | undefined; now: T | undefined; key: string }
   ): void {
     const values = now === undefined ? [] : valuesOf(now)
-    for (const value of previous === undefined ? [] : valuesOf(previous)) {
-      if (values.includes(value)) continue
-      const bucket = this.#buckets.get(`${name}\n${value}`)
-      bucket?.delete(key)
-      if (bucket?.size === 0) this.#buckets.delete(`${name}\n${value}`)
-    }
-    if (now === undefined) return
-    for (const value of values) {
-      const bucket = this.#buckets.get(`${name}\n${value}`) ?? new Map<string, T>()
-      this.#buckets.set(`${name}\n${value}`, bucket.set(key, now))
-    }
+    for (const value of previous === undefined ? [] : valuesOf(previous))
+      if (!values.includes(value)) this.#takeOut(`${name}\n${value}`, key)
+    for (const value of values) this.#putIn(`${name}\n${value}`, key, now)
+  }
+
+  #takeOut(bucketKey: string, key: string): void {
+    const bucket = this.#buckets.get(bucketKey)
+    bucket?.delete(key)
+    if (bucket?.size === 0) this.#buckets.delete(bucketKey)
+  }
+
+  #putIn(bucketKey: string, key: string, object: T | undefined): void {
+    if (object === undefined) return
+    const bucket = this.#buckets.get(bucketKey) ?? new Map<string, T>()
+    this.#buckets.set(bucketKey, bucket.set(key, object))
   }
 }

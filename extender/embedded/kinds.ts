@@ -122,7 +122,11 @@ export type Pod = KubeObject & { readonly spec: PodSpec; readonly status?: PodSt
 export type PodTemplate = { readonly metadata?: Partial<ObjectMeta>; readonly spec: PodSpec }
 
 export type Node = KubeObject & {
-  readonly spec?: { readonly taints?: readonly Taint[]; readonly unschedulable?: boolean; readonly [field: string]: unknown }
+  readonly spec?: {
+    readonly taints?: readonly Taint[]
+    readonly unschedulable?: boolean
+    readonly [field: string]: unknown
+  }
   readonly status?: {
     readonly allocatable?: Readonly<Record<string, string | number>>
     readonly conditions?: readonly Condition[]

@@ -58,11 +58,11 @@ function meetsTerm(term: NodeTerm, node: Node): boolean {
 
 /** Whether a toleration covers a taint. */
 export function tolerates(toleration: Toleration, taint: Taint): boolean {
-  if (toleration.effect !== undefined && toleration.effect !== '' && toleration.effect !== taint.effect) return false
-  const anyKey = toleration.key === undefined || toleration.key === ''
-  if (!anyKey && toleration.key !== taint.key) return false
-  if (toleration.operator === 'Exists') return true
-  return !anyKey && (toleration.value ?? '') === (taint.value ?? '')
+  const { key = '', operator, value = '', effect = '' } = toleration
+  if (effect !== '' && effect !== taint.effect) return false
+  if (key !== '' && key !== taint.key) return false
+  if (operator === 'Exists') return true
+  return key !== '' && value === (taint.value ?? '')
 }
 
 /** The annotation of a Service that selects pods by a glob over their names. */

@@ -69,8 +69,7 @@ export class WorkQueue {
       this.#ready.delete(key)
       this.#work(key)
     }
-    if (this.#ready.size > 0 && !this.#stopped)
-      this.#cancel ??= this.#options.clock.after(0, () => this.#turn())
+    if (this.#ready.size > 0 && !this.#stopped) this.#cancel ??= this.#options.clock.after(0, () => this.#turn())
   }
 
   #work(key: string): void {

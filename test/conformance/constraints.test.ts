@@ -103,6 +103,23 @@ async function volumes(pool: Pool, nodes: readonly number[], claims: number): Pr
       spec: { accessModes: ['ReadWriteOnce'], storageClassName: pool.namespace, resources: { requests: size } }
     })
   }
+  await available(pool, nodes.length)
+}
+
+/** Waits until kube-controller-manager has made the volumes available: before, nobody may have them. */
+async function available(pool: Pool, count: number): Promise<void> {
+  await pool.lab.until(`${count} volumes of ${pool.namespace} are available`, async () => {
+    const { items } = await pool.lab.cluster.client.get<Volumes>('/api/v1/persistentvolumes')
+    const ours = items.filter(({ metadata }) => metadata.name.startsWith(`${pool.namespace}-`))
+    return ours.filter(({ status }) => status.phase === 'Available').length === count
+  })
+}
+
+interface Volumes {
+  readonly items: readonly {
+    readonly metadata: { readonly name: string }
+    readonly status: { readonly phase: string }
+  }[]
 }
 
 const volume = (index: number) => ({
@@ -400,6 +417,12 @@ async function cordon(pool: Pool, unschedulable: boolean): Promise<void> {
 }
 
 if (lab) {
+  // Its own role has next to nothing of what its controllers need: they have accounts of their own elsewhere.
+  await lab.cluster.client.create('/apis/rbac.authorization.k8s.io/v1/clusterrolebindings', {
+    metadata: { name: 'controllers' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' },
+    subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'system:kube-controller-manager' }]
+  })
   await lab.cluster.client.create('/apis/node.k8s.io/v1/runtimeclasses', {
     metadata: { name: 'heavy' },
     handler: 'heavy',

@@ -25,7 +25,7 @@ const window = 10_000
 const only = process.env['TEST_CASE'] ?? ''
 
 /** A node with room for 100 pods unless it says otherwise. */
-export interface PoolNode extends NodeOptions {
+interface PoolNode extends NodeOptions {
   /** Extended resources. */
   readonly resources?: Readonly<Record<string, string>>
 }
@@ -147,7 +147,7 @@ export class Pool {
 }
 
 /** What `GET /explain` says of a pod. */
-export async function explain(
+async function explain(
   lab: Lab,
   namespace: string,
   pod: string
@@ -190,10 +190,12 @@ export function sideBySide(
     }
     await forEach(pools, 8, ({ each, pool }) => attempt(each, pool, each.create(pool)))
     if (!running) await lab.start()
-    await Promise.all(pools.map(({ each, pool }) => attempt(each, pool, each.settle?.(pool))))
-    const waiting = pools.flatMap(({ each, pool }) =>
+    const created = pools.filter(({ each }) => !failures.has(each))
+    const waiting = created.flatMap(({ each, pool }) =>
       Object.entries(each.waits?.(pool) ?? {}).map(([gang, state]) => ({ each, pool, gang, state }))
     )
+    const settled = created.map(({ each, pool }) => attempt(each, pool, each.settle?.(pool)))
+    await Promise.all(settled)
     await Promise.all(waiting.map(({ each, pool, gang, state }) => attempt(each, pool, pool.reaches(gang, state))))
     await sleep(window)
     t.jobs = pools.length

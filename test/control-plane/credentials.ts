@@ -21,7 +21,8 @@ const groups: Readonly<Record<User, string>> = {
   // An API server that has just come back forbids for a moment what RBAC allows, and kube-scheduler's reflectors then
   // wait for up to a minute: a fault of theirs that no scenario is about.
   'system:kube-scheduler': 'system:masters',
-  'system:kube-controller-manager': ''
+  // Its controllers would else need a service account each.
+  'system:kube-controller-manager': 'system:masters'
 }
 
 /** Draws tokens and a signing key and writes what kube-apiserver reads. */

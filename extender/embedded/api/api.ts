@@ -84,12 +84,17 @@ class Api implements EmbeddedApi {
   #applyNew(resource: Resource, reference: Reference, patch: Json, options: PatchOptions): KubeObject {
     options.created?.(true)
     const object = patch as unknown as KubeObject
-    const { name, namespace } = { name: reference.name, ...keyOf(resource, reference) }
+    const { name, namespace } = keyOf(resource, reference)
     const metadata = { ...object.metadata, name, ...(namespace === '' ? {} : { namespace }) }
     return this.#writer.create(resource, { ...object, metadata }, options)
   }
 
-  #scale(resource: Resource, reference: Reference, change: (scale: KubeObject) => KubeObject, options: WriteOptions): KubeObject {
+  #scale(
+    resource: Resource,
+    reference: Reference,
+    change: (scale: KubeObject) => KubeObject,
+    options: WriteOptions
+  ): KubeObject {
     const write = (object: KubeObject): KubeObject => scaled(resource, object, change(scaleOf(resource, object)))
     return scaleOf(resource, this.#writer.update(resource, reference, write, options))
   }

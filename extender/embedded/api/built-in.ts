@@ -91,7 +91,9 @@ function resourceOf(group: string, kind: string, line: Line): Resource {
   })
 }
 
-const words = (text: string | undefined): readonly string[] => text?.split(' ') ?? []
+function words(text: string | undefined): readonly string[] {
+  return text?.split(' ') ?? []
+}
 
 function pluralOf(singular: string): string {
   if (singular.endsWith('s')) return `${singular}es`

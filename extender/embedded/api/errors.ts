@@ -45,8 +45,7 @@ export function conflict(resource: Resource, name: string, message: string): Sta
 }
 
 /** What upstream says when somebody else was faster. */
-export const modified =
-  'the object has been modified; please apply your changes to the latest version and try again'
+export const modified = 'the object has been modified; please apply your changes to the latest version and try again'
 
 export function badRequest(message: string): StatusError {
   return new StatusError(400, 'BadRequest', message)

@@ -20,8 +20,7 @@ const everywhere = paths('metadata.name', 'metadata.namespace')
 
 const involved = ['kind', 'namespace', 'name', 'uid', 'apiVersion', 'resourceVersion', 'fieldPath']
 
-const eventSource: Reader = object =>
-  read('source.component')(object) || read('reportingComponent')(object)
+const eventSource: Reader = object => read('source.component')(object) || read('reportingComponent')(object)
 
 const byResource: Readonly<Record<string, Readonly<Record<string, Reader>>>> = {
   pods: {

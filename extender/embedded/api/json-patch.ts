@@ -34,10 +34,17 @@ export function jsonPatch(document: Json, patch: Json): Json {
   return result as Json
 }
 
-const failed = (reason: string): StatusError => new StatusError(422, 'Invalid', 'the server rejected our request due to an error in our request', { causes: [{ reason: 'UnexpectedServerResponse', message: reason }] })
+const failed = (reason: string): StatusError =>
+  new StatusError(422, 'Invalid', 'the server rejected our request due to an error in our request', {
+    causes: [{ reason: 'UnexpectedServerResponse', message: reason }]
+  })
 
 const tooManyOperations = (count: number): StatusError =>
-  new StatusError(413, 'RequestEntityTooLarge', `Request entity too large: The allowed maximum operations in a JSON patch is 10000, got ${count}`)
+  new StatusError(
+    413,
+    'RequestEntityTooLarge',
+    `Request entity too large: The allowed maximum operations in a JSON patch is 10000, got ${count}`
+  )
 
 function pointer(path: unknown): readonly string[] {
   if (typeof path !== 'string' || (path !== '' && !path.startsWith('/'))) throw failed(`bad path: ${String(path)}`)
@@ -69,14 +76,16 @@ function put(document: unknown, path: readonly string[], value: unknown, how: 'a
   if (Array.isArray(document)) return putInArray(document, step, { rest, value, how })
   if (!isFields(document)) throw failed(`doc is missing path: /${path.join('/')}`)
   const present = Object.hasOwn(document, step)
-  if (!present && (rest.length > 0 || how === 'replace')) throw failed(`${how} operation does not apply: doc is missing path: /${path.join('/')}`)
+  if (!present && (rest.length > 0 || how === 'replace'))
+    throw failed(`${how} operation does not apply: doc is missing path: /${path.join('/')}`)
   return { ...document, [step]: rest.length === 0 ? (value ?? null) : put(document[step], rest, value, how) }
 }
 
 type Put = { readonly rest: readonly string[]; readonly value: unknown; readonly how: 'add' | 'replace' }
 
 function putInArray(document: readonly unknown[], step: string, { rest, value, how }: Put): unknown {
-  if (rest.length > 0) return document.with(existing(document, step), put(document[existing(document, step)], rest, value, how))
+  if (rest.length > 0)
+    return document.with(existing(document, step), put(document[existing(document, step)], rest, value, how))
   if (how === 'replace') return document.with(existing(document, step), value ?? null)
   const index = step === '-' ? document.length : indexOf(document, step)
   if (index > document.length || index < 0) throw failed(`invalid index ${step}`)
@@ -90,7 +99,8 @@ function take(document: unknown, path: readonly string[]): unknown {
     const index = existing(document, step)
     return rest.length === 0 ? document.toSpliced(index, 1) : document.with(index, take(document[index], rest))
   }
-  if (!isFields(document) || !Object.hasOwn(document, step)) throw failed(`remove operation does not apply: doc is missing path: /${path.join('/')}`)
+  if (!isFields(document) || !Object.hasOwn(document, step))
+    throw failed(`remove operation does not apply: doc is missing path: /${path.join('/')}`)
   const { [step]: child, ...others } = document
   return rest.length === 0 ? others : { ...document, [step]: take(child, rest) }
 }

@@ -14,7 +14,10 @@ export function timestamp(clock: Clock): string {
 export function uuid(random: Random): string {
   const digits = (count: number): string => {
     let text = ''
-    while (text.length < count) text += Math.floor(random() * 0x10000).toString(16).padStart(4, '0')
+    while (text.length < count)
+      text += Math.floor(random() * 0x10000)
+        .toString(16)
+        .padStart(4, '0')
     return text.slice(0, count)
   }
   const variant = '89ab'[Math.floor(random() * 4)] ?? '8'
@@ -32,7 +35,10 @@ export function generatedName(prefix: string, random: Random): string {
 }
 
 /** An object with other metadata; fields that are undefined in `changes` are taken out. */
-export function withMetadata(object: KubeObject, changes: { readonly [Name in keyof ObjectMeta]?: ObjectMeta[Name] | undefined }): KubeObject {
+export function withMetadata(
+  object: KubeObject,
+  changes: { readonly [Name in keyof ObjectMeta]?: ObjectMeta[Name] | undefined }
+): KubeObject {
   const metadata: Record<string, unknown> = { ...object.metadata, ...changes }
   for (const name of Object.keys(changes)) if (metadata[name] === undefined) delete metadata[name]
   return { ...object, metadata: metadata as ObjectMeta }

@@ -24,7 +24,11 @@ function apply(resource: Resource, object: KubeObject, patch: Json, type: PatchT
       return mergePatch(object, patch)
     case 'strategic':
       if (resource.custom !== undefined)
-        throw new StatusError(415, 'UnsupportedMediaType', 'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml')
+        throw new StatusError(
+          415,
+          'UnsupportedMediaType',
+          'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml'
+        )
       return strategicMerge(object, patch)
     case 'apply':
       return strategicMerge(object, patch)

@@ -22,7 +22,8 @@ export class Reader {
   /** Throws a 404 for a resource that is not served. */
   resource(id: string): Resource {
     const resource = this.#resources.get(id)
-    if (resource === undefined) throw new StatusError(404, 'NotFound', 'the server could not find the requested resource')
+    if (resource === undefined)
+      throw new StatusError(404, 'NotFound', 'the server could not find the requested resource')
     return resource
   }
 
@@ -96,7 +97,9 @@ function labels(selector: string | undefined): Matcher | undefined {
 
 function parseVersion(text: string): number {
   if (/^\d{1,15}$/.test(text)) return Number(text)
-  throw badRequest(`Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`)
+  throw badRequest(
+    `Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`
+  )
 }
 
 type Token = { readonly version: number; readonly after: string }
@@ -130,7 +133,12 @@ function firstAfter(objects: readonly KubeObject[], key: string): number {
   return low
 }
 
-function pageOf(resource: Resource, found: readonly KubeObject[], version: string, { limit = 0, ...options }: PageOptions): Page {
+function pageOf(
+  resource: Resource,
+  found: readonly KubeObject[],
+  version: string,
+  { limit = 0, ...options }: PageOptions
+): Page {
   const cut = limit > 0 && found.length > limit
   const page = cut ? found.slice(0, limit) : found
   const out = outOf(resource)

@@ -50,6 +50,8 @@ export interface Controller {
   readonly name: string
   keys(): Iterable<string>
   reconcile(key: string): void
+  /** Closes what it opened besides the informers. */
+  stop?(): void
 }
 
 /** Makes a controller out of what all share; called once, before the watches open. */

@@ -111,7 +111,8 @@ export function deletePod(shared: Shared, pod: Pod): void {
 const phases = ['Pending', 'Unknown', 'Running']
 const restartsOf = (pod: Pod): number =>
   (pod.status?.containerStatuses ?? []).reduce((sum, status) => sum + status.restartCount, 0)
-const costOf = (pod: Pod): number => Number(pod.metadata.annotations?.['controller.kubernetes.io/pod-deletion-cost'] ?? 0)
+const costOf = (pod: Pod): number =>
+  Number(pod.metadata.annotations?.['controller.kubernetes.io/pod-deletion-cost'] ?? 0)
 const phaseOf = (pod: Pod): number => phases.indexOf(pod.status?.phase ?? 'Pending')
 const readySince = (pod: Pod): number => Date.parse(conditionOf(pod, 'Ready')?.lastTransitionTime ?? '') || 0
 

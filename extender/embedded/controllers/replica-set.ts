@@ -1,4 +1,14 @@
-import { type Condition, isActive, isLeaving, keyOf, parseKey, type Pod, uidOf, type Workload } from '../kinds.ts'
+import {
+  type Condition,
+  isActive,
+  isFinished,
+  isLeaving,
+  keyOf,
+  type Pod,
+  timestamp,
+  uidOf,
+  type Workload
+} from '../kinds.ts'
 import { selects } from '../selectors.ts'
 import { StatusError } from '../store/objects.ts'
 import { bothOf, type Controller, type Looks, type Shared } from './controller.ts'
@@ -11,13 +21,15 @@ export const ordinalNames = 'k4s/ordinal-names'
 /** The most pods that one look creates; the rest follows at the next one. */
 const burst = 500
 
+const resource = 'replicasets.apps'
+
 /** Keeps as many pods of a ReplicaSet as it asks for. */
 export function openReplicaSets(shared: Shared, looks: Looks): Controller {
-  const resource = 'replicasets.apps'
   const sets = shared.informer(resource)
   sets.onChange(({ object }) => object && looks.add(keyOf(object)))
   shared.pods.onChange(change => {
-    for (const pod of bothOf(change)) for (const set of ownersOf(sets.by('namespace', namespaceOf(pod)), pod)) looks.add(keyOf(set))
+    for (const pod of bothOf(change))
+      for (const set of ownersOf(sets.by('namespace', namespaceOf(pod)), pod)) looks.add(keyOf(set))
   })
   return {
     name: 'replica-set',
@@ -27,7 +39,7 @@ export function openReplicaSets(shared: Shared, looks: Looks): Controller {
       if (set === undefined) return
       const pods = claimPods(shared, set)
       const failure = isLeaving(set) ? undefined : converge(shared, set, pods)
-      const again = tellStatus(shared, parseKey(resource, key).resource, set, failure)
+      const again = tellStatus(shared, set, failure)
       if (again !== undefined) looks.addAfter(key, again)
       if (failure instanceof StatusError) throw failure
     }
@@ -67,7 +79,7 @@ function create(shared: Shared, set: Workload, count: number): void {
 function convergeOrdinals(shared: Shared, set: Workload, pods: readonly Pod[]): void {
   const { template, replicas = 1 } = set.spec
   const wanted = new Set(Array.from({ length: replicas }, (_, index) => `${set.metadata.name}-${index}`))
-  for (const pod of pods.toReversed()) if (!wanted.has(pod.metadata.name) || !isRunnable(pod)) deletePod(shared, pod)
+  for (const pod of pods.toReversed()) if (!wanted.has(pod.metadata.name) || isFinished(pod)) deletePod(shared, pod)
   for (const pod of pods) wanted.delete(pod.metadata.name)
   for (const name of wanted) {
     const { namespace = 'default' } = set.metadata
@@ -76,14 +88,14 @@ function convergeOrdinals(shared: Shared, set: Workload, pods: readonly Pod[]): 
   }
 }
 
-const isRunnable = (pod: Pod): boolean => isActive(pod) || isLeaving(pod)
-
-function tellStatus(shared: Shared, resource: string, set: Workload, failure: unknown): number | undefined {
+function tellStatus(shared: Shared, set: Workload, failure: unknown): number | undefined {
   const now = shared.clock.wall()
   const pods = shared.pods.by('owner', uidOf(set)).filter(isActive)
   const { ready, available, again } = tally(pods, set.spec.minReadySeconds ?? 0, now)
-  const labelled = pods.filter(pod => selects({ matchLabels: set.spec.template.metadata?.labels ?? {} }, pod.metadata.labels))
-  const conditions = conditionsOf(set, failure, new Date(now).toISOString())
+  const labelled = pods.filter(pod =>
+    selects({ matchLabels: set.spec.template.metadata?.labels ?? {} }, pod.metadata.labels)
+  )
+  const conditions = conditionsOf(set, failure, timestamp(now))
   writeStatus(shared, resource, set, {
     replicas: pods.length,
     ...(labelled.length > 0 && { fullyLabeledReplicas: labelled.length }),
@@ -99,5 +111,5 @@ function conditionsOf(set: Workload, failure: unknown, now: string): readonly Co
   const before = set.status?.conditions
   if (!(failure instanceof StatusError)) return withoutCondition(before, 'ReplicaFailure')
   const reason = 'FailedCreate'
-  return withCondition(before, { type: 'ReplicaFailure', status: 'True', reason, message: failure.message }, `${now.slice(0, 19)}Z`)
+  return withCondition(before, { type: 'ReplicaFailure', status: 'True', reason, message: failure.message }, now)
 }

@@ -39,7 +39,10 @@ export function schedulerConfig(document: Json): SchedulerConfig {
   const percentage = number(document.percentageOfNodesToScore, 0)
   const profiles = objects(document.profiles).map(
     profile =>
-      [text(profile.schedulerName) || 'default-scheduler', number(profile.percentageOfNodesToScore, percentage)] as const
+      [
+        text(profile.schedulerName) || 'default-scheduler',
+        number(profile.percentageOfNodesToScore, percentage)
+      ] as const
   )
   const entries = objects(document.extenders)
   const extenders = entries.map(extenderOf)

@@ -63,7 +63,10 @@ const nodeParts: readonly (readonly [NodeAction, (view: NodeView) => unknown])[]
   ['Allocatable', ({ node }) => node.allocatable],
   ['Label', ({ node }) => node.labels],
   ['Taint', ({ node }) => node.taints],
-  ['Condition', ({ object: { status } }) => objects(object(status).conditions).map(({ type, status }) => [type, status])],
+  [
+    'Condition',
+    ({ object: { status } }) => objects(object(status).conditions).map(({ type, status }) => [type, status])
+  ],
   ['Annotation', ({ object: { metadata } }) => metadata.annotations ?? {}]
 ]
 

@@ -1,8 +1,8 @@
-/** A heap of things with a uid. What leaves by name leaves at once; its place in the heap is swept up later. */
+/** A binary heap of things with a uid, so that they can also be found and taken out by it. */
 export class Heap<T extends { readonly uid: string }> {
   readonly #less: (a: T, b: T) => boolean
-  readonly #places: { readonly item: T }[] = []
-  readonly #current = new Map<string, { readonly item: T }>()
+  readonly #items: T[] = []
+  readonly #byUid = new Map<string, T>()
 
   /** What `less` reads of an item must not change while it is in here. */
   constructor(less: (a: T, b: T) => boolean) {
@@ -10,51 +10,44 @@ export class Heap<T extends { readonly uid: string }> {
   }
 
   get size(): number {
-    return this.#current.size
+    return this.#items.length
   }
 
   get(uid: string): T | undefined {
-    return this.#current.get(uid)?.item
-  }
-
-  items(): readonly T[] {
-    return [...this.#current.values()].map(({ item }) => item)
-  }
-
-  push(item: T): void {
-    this.delete(item.uid)
-    const place = { item }
-    this.#current.set(item.uid, place)
-    this.#places.push(place)
-    this.#rise(this.#places.length - 1)
-  }
-
-  delete(uid: string): boolean {
-    return this.#current.delete(uid)
+    return this.#byUid.get(uid)
   }
 
   /** The first item. */
   peek(): T | undefined {
-    for (;;) {
-      const first = this.#places[0]
-      if (!first || this.#current.get(first.item.uid) === first) return first?.item
-      this.#dropFirst()
-    }
+    return this.#items[0]
+  }
+
+  push(item: T): void {
+    this.delete(item.uid)
+    this.#byUid.set(item.uid, item)
+    this.#items.push(item)
+    this.#rise(this.#items.length - 1)
   }
 
   pop(): T | undefined {
-    const first = this.peek()
-    if (!first) return undefined
-    this.#current.delete(first.uid)
-    this.#dropFirst()
+    const first = this.#items[0]
+    if (first) this.#takeOut(0)
     return first
   }
 
-  #dropFirst(): void {
-    const last = this.#places.pop()
-    if (last === undefined || this.#places.length === 0) return
-    this.#places[0] = last
-    this.#sink(0)
+  delete(uid: string): boolean {
+    const item = this.#byUid.get(uid)
+    if (!item) return false
+    this.#takeOut(this.#items.indexOf(item))
+    return true
+  }
+
+  #takeOut(index: number): void {
+    this.#swap(index, this.#items.length - 1)
+    const item = this.#items.pop()
+    if (item) this.#byUid.delete(item.uid)
+    this.#rise(index)
+    this.#sink(index)
   }
 
   #rise(start: number): void {
@@ -81,12 +74,12 @@ export class Heap<T extends { readonly uid: string }> {
   }
 
   #isBefore(index: number, other: number): boolean {
-    const [a, b] = [this.#places[index], this.#places[other]]
-    return a !== undefined && b !== undefined && this.#less(a.item, b.item)
+    const [a, b] = [this.#items[index], this.#items[other]]
+    return a !== undefined && b !== undefined && this.#less(a, b)
   }
 
   #swap(index: number, other: number): void {
-    const [a, b] = [this.#places[index], this.#places[other]]
-    if (a && b) [this.#places[index], this.#places[other]] = [b, a]
+    const [a, b] = [this.#items[index], this.#items[other]]
+    if (a && b) [this.#items[index], this.#items[other]] = [b, a]
   }
 }

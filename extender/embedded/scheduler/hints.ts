@@ -37,7 +37,9 @@ const hints: Readonly<Record<string, Hint>> = {
     if (isNode(event, 'Add')) return true
     const left = leftBy(event)
     // The port of the pod that left was in the way: on a node with nothing else, it would be.
-    return left !== undefined && nodePorts.filter(pod.shape, { ...empty, ports: left.shape.hostPorts }).code !== 'Success'
+    return (
+      left !== undefined && nodePorts.filter(pod.shape, { ...empty, ports: left.shape.hostPorts }).code !== 'Success'
+    )
   },
 
   NodeResourcesFit(event, pod) {

@@ -40,9 +40,9 @@ export class InTree {
   }
 }
 
-function named(plugin: string, { filter }: FilterPlugin): InTreeFilter {
+function named(plugin: string, policy: FilterPlugin): InTreeFilter {
   return (shape, info) => {
-    const status = filter(shape, info)
+    const status = policy.filter(shape, info)
     return status.code === 'Success' ? undefined : { code: status.code, reasons: [status.reason], plugin }
   }
 }
@@ -53,9 +53,7 @@ function fit(shape: Shape, { node, used }: NodeInfo, ignored: ReadonlySet<string
     return amount > 0 && !ignored.has(name) && amount > (node.allocatable.get(name) ?? 0) - (used.get(name) ?? 0)
   })
   if (lacking.length === 0) return undefined
-  const isTooLarge = lacking.some(
-    ([name, amount]) => name !== 'pods' && amount > (node.allocatable.get(name) ?? 0)
-  )
+  const isTooLarge = lacking.some(([name, amount]) => name !== 'pods' && amount > (node.allocatable.get(name) ?? 0))
   return {
     code: isTooLarge ? 'UnschedulableAndUnresolvable' : 'Unschedulable',
     reasons: lacking.map(([name]) => (name === 'pods' ? 'Too many pods' : `Insufficient ${name}`)),

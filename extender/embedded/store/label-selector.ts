@@ -40,7 +40,7 @@ export function parseLabelSelector(selector: string): readonly Requirement[] {
     const next = tokens.shift()
     if (next === undefined) return requirements
     if (next !== ',') throw complaint(next, "',' or 'end of string'")
-    if (tokens.length === 0) throw complaint('', 'identifier after \',\'')
+    if (tokens.length === 0) throw complaint('', "identifier after ','")
   }
 }
 
@@ -86,7 +86,7 @@ function requirementOf(tokens: string[], selector: string): Requirement {
     case '<':
       return { key, operator: operator === '>' ? 'Gt' : 'Lt', values: [integerOf(tokens, selector)] }
     default:
-      throw complaint(operator, "in, notin, =, ==, !=, gt, lt")
+      throw complaint(operator, 'in, notin, =, ==, !=, gt, lt')
   }
 }
 
@@ -104,7 +104,7 @@ export function isQualifiedName(key: string): boolean {
 export const isLabelValue = (value: string): boolean => value === '' || name.test(value)
 
 function keyOf(key: string | undefined): string {
-  if (key === undefined || operators.has(key)) throw complaint(key ?? '', "!, identifier")
+  if (key === undefined || operators.has(key)) throw complaint(key ?? '', '!, identifier')
   if (!isQualifiedName(key)) throw new Error(`unable to parse requirement: key: Invalid value: ${JSON.stringify(key)}`)
   return key
 }
@@ -126,7 +126,9 @@ function checked(value: string): string {
 function integerOf(tokens: string[], selector: string): string {
   const value = valueOf(tokens)
   if (/^-?\d+$/.test(value)) return value
-  throw new Error(`unable to parse requirement: values[0]: Invalid value: ${JSON.stringify(value)}: for 'Gt', 'Lt' operators, the value must be an integer in ${selector}`)
+  throw new Error(
+    `unable to parse requirement: values[0]: Invalid value: ${JSON.stringify(value)}: for 'Gt', 'Lt' operators, the value must be an integer in ${selector}`
+  )
 }
 
 function setOf(tokens: string[]): readonly string[] {

@@ -29,7 +29,8 @@ function settleArray(previous: unknown, next: readonly unknown[], depth: number)
 }
 
 function settleObject(previous: unknown, next: Fields, depth: number): unknown {
-  const before = typeof previous === 'object' && previous !== null && !Array.isArray(previous) ? (previous as Fields) : undefined
+  const before =
+    typeof previous === 'object' && previous !== null && !Array.isArray(previous) ? (previous as Fields) : undefined
   let same = before !== undefined
   let size = 0
   const copy: Record<string, unknown> = {}

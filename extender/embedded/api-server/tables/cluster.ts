@@ -123,6 +123,25 @@ export const eventColumns: readonly Column[] = [
   )
 ]
 
+/** `events.k8s.io` names the same things otherwise. */
+export const newEventColumns: readonly Column[] = eventColumns.map(each => ({
+  ...each,
+  cell: (event, now) =>
+    each.cell(
+      {
+        ...event,
+        involvedObject: event.regarding,
+        message: event.note,
+        source: event.deprecatedSource,
+        lastTimestamp: event.deprecatedLastTimestamp,
+        firstTimestamp: event.deprecatedFirstTimestamp,
+        count: event.deprecatedCount,
+        reportingComponent: event.reportingController
+      },
+      now
+    )
+}))
+
 const shown = 3
 
 function some(all: readonly string[]): string {
@@ -161,7 +180,7 @@ export const serviceColumns: readonly Column[] = [
   nameColumn,
   textColumn('Type', 'spec.type', 'ClusterIP'),
   column('Cluster-IP', service =>
-    String(list(at(service, 'spec.clusterIPs'))[0] ?? text(service, 'spec.clusterIP', '<none>'))
+    text({ first: list(at(service, 'spec.clusterIPs'))[0] }, 'first', text(service, 'spec.clusterIP', '<none>'))
   ),
   column('External-IP', externalIp),
   column('Port(s)', servicePorts),

@@ -76,7 +76,7 @@ function initReason(status: unknown, index: number, total: number): string {
 function terminatedReason(status: unknown): string {
   const { reason, signal, exitCode } = record(at(status, 'state.terminated'))
   if (typeof reason === 'string' && reason !== '') return reason
-  return signal ? `Signal:${String(signal)}` : `ExitCode:${Number(exitCode ?? 0)}`
+  return typeof signal === 'number' && signal !== 0 ? `Signal:${signal}` : `ExitCode:${Number(exitCode ?? 0)}`
 }
 
 /** The last container that has a reason gives the pod its own. */
