@@ -92,9 +92,11 @@ export function assemble(parts: GangsParts): Assembly {
   const planning = new Planning({ ...plans, metrics, epoch: parts.epoch, groupOf })
   const plannedNode = (uid: string): string | undefined => ledger.of(uid)?.claim.node
   const arrived = (uid: string): boolean => commit.has(uid)
+  const standBack: Patience['standBack'] = key => patience.standBack(key)
   const reconciler = new Reconciler({ nominator, clock, log, writes, plannedNode, arrived, revisit })
   const stillFits: Keeper['stillFits'] = hold => keeper.stillFits(hold)
   const started: Journal['started'] = each => journal.started(each)
+  const unbound: Journal['unbound'] = (pod, hold, message) => journal.unbound(pod, hold, message)
   const commit = new Commit({
     state,
     ledger,
@@ -106,9 +108,10 @@ export function assemble(parts: GangsParts): Assembly {
     gang,
     stillFits,
     started,
+    unbound,
     revisit
   })
-  const keeper = new Keeper({ ...plans, planning, barrier, commit, journal, lost, revisit })
+  const keeper = new Keeper({ ...plans, planning, barrier, commit, journal, groupOf, lost, revisit, standBack })
   const queue = new Queue({ roster, ledger, keeper, patience })
   const coordinator = new Coordinator({
     ...{ state, roster, ledger, queue, planning, keeper, patience, commit, reconciler, refusals, journal },

@@ -33,6 +33,8 @@ export type CommitParts = {
   readonly stillFits: (hold: Hold) => boolean
   /** Told when the quorum of a gang is on its nodes. */
   readonly started: (gang: Gang) => void
+  /** Told when the API server does not bind a member. */
+  readonly unbound: (pod: Pod, hold: Hold, message: string) => void
   readonly revisit: (gang: string) => void
 }
 
@@ -181,10 +183,12 @@ export class Commit {
       case 'unknown':
         // The hold stays firm: the room counts as taken until the watch, the next attempt or time tells.
         this.#parts.clock.after(unknownMs, () => this.#unfirm(hold))
+        this.#parts.unbound(pod, hold, result.message)
         log.warn({ ...on, ...result }, 'could not learn whether a member was bound')
         return result.message
       default:
         this.#unfirm(hold)
+        if (result.outcome === 'refused') this.#parts.unbound(pod, hold, result.message)
         log.warn({ ...on, ...result }, 'did not bind a member')
         return result.message
     }

@@ -196,7 +196,8 @@ export class Coordinator implements StateListener {
     if (node === undefined || after.gates.length > 0 || before?.nominatedNodeName !== node) return
     const message = refusalOf(after)
     if (message === undefined || message === refusalOf(before) || message.includes(refusals.waiting)) return
-    this.#parts.keeper.refused(after, node)
+    // It was not even sent to muster: there is no node that it would take.
+    this.#parts.keeper.refused(after, node, [])
   }
 
   /** A pod stands on a node now: its own hold has done its work, and others' plans may have lost their room. */

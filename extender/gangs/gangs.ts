@@ -66,6 +66,11 @@ export class Gangs {
     this.#keeper.refused(this.#parts.state.pod(asked.uid) ?? asked, node, offered)
   }
 
+  /** kube-scheduler offers these nodes for a pod that has to wait: what was learnt against them no longer holds. */
+  offered(asked: Pod, names: () => readonly string[]): void {
+    this.#keeper.offered(this.#parts.state.pod(asked.uid) ?? asked, names)
+  }
+
   /** Of the candidate nodes with their victims' uids, those where preemption breaks no gang and helps the pod. */
   allowedPreemptions(asked: Pod, candidates: ReadonlyMap<string, readonly string[]>): ReadonlySet<string> {
     const pod = this.#parts.state.pod(asked.uid) ?? asked

@@ -1,10 +1,12 @@
 import type { Explanation } from '../../policies/plan.ts'
+import type { Pod } from '../../policies/types.ts'
 import type { Clock } from '../clock.ts'
 import type { State } from '../state.ts'
-import { gangState, gangStates, missing, placeable, placed, satisfied, type Gang, type GangState } from './gang.ts'
+import { gangState, gangStates, isWhole, placed, type Gang, type GangState } from './gang.ts'
 import type { Hold, Ledger } from './ledger.ts'
 import type { GangMetrics } from './metrics.ts'
 import type { Log, Recorder } from './ports.ts'
+import { reasonFor } from './reasons.ts'
 
 /** A waiting gang's members hear why at most this often. */
 const noticeMs = 60_000
@@ -22,6 +24,8 @@ type Entry = {
   /** Why the gang is not placed, in one sentence; undefined while nothing is in its way. */
   reason: string | undefined
   explanation: Explanation | undefined
+  /** The last binding that the API server refused, while the gang is not whole. */
+  unbound: string | undefined
   waitingSince: number | undefined
   partialSince: number | undefined
   noticedAt: number | undefined
@@ -60,7 +64,8 @@ export class Journal {
     const entry = this.#entry(gang.key)
     const state = gangState(gang, hold)
     if (state !== entry.state) this.#transition(gang, entry, state)
-    entry.reason = this.#reasonFor(gang, entry)
+    if (isWhole(gang)) entry.unbound = undefined
+    entry.reason = reasonFor(gang, entry)
     const partial = placed(gang) > 0 && state !== 'running' && state !== 'finished'
     entry.partialSince = partial ? (entry.partialSince ?? this.#parts.clock.now()) : undefined
     this.#notice(gang, entry)
@@ -80,6 +85,15 @@ export class Journal {
 
   withdrawn(key: string, hold: Hold, cause: string): void {
     this.#parts.log.warn({ gang: key, plan: hold.plan, cause }, 'withdrew a plan')
+  }
+
+  /** The API server did not bind a member. */
+  unbound(pod: Pod, hold: Hold, message: string): void {
+    const text = `member ${pod.namespace}/${pod.name} could not be bound: ${message}`
+    this.#entry(hold.gang).unbound = text
+    const note = `plan ${hold.plan}: ${text}`
+    this.#parts.recorder.record({ pod, type: 'Warning', reason: 'BindingRefused', action: 'Binding', note })
+    this.#parts.revisit(hold.gang)
   }
 
   expired(): void {
@@ -119,6 +133,7 @@ export class Journal {
       state: 'forming',
       reason: undefined,
       explanation: undefined,
+      unbound: undefined,
       waitingSince: undefined,
       partialSince: undefined,
       noticedAt: undefined,
@@ -136,15 +151,6 @@ export class Journal {
     entry.waitingSince = waits ? this.#parts.clock.now() : undefined
     this.#parts.metrics.transitions.inc({ to: state })
     if (waits) this.#parts.clock.after(patienceMs, () => this.#parts.revisit(gang.key))
-  }
-
-  #reasonFor(gang: Gang, { state, explanation }: Entry): string | undefined {
-    if (state === 'refused') return gang.problem
-    if (state === 'forming') return formingReason(gang)
-    if (state === 'waiting' || state === 'degraded') return explanation?.message ?? formingReason(gang)
-    if (state === 'running' && placeable(gang).length > 0)
-      return explanation && `surplus members wait: ${explanation.message}`
-    return undefined
   }
 
   #notice(gang: Gang, entry: Entry): void {
@@ -175,19 +181,6 @@ export class Journal {
     const patient = state === 'refused' || now - waitingSince >= patienceMs
     return patient && (noticedAt === undefined || now - noticedAt >= noticeMs)
   }
-}
-
-function formingReason(gang: Gang): string {
-  if (gang.waitsFor !== undefined) return gang.waitsFor
-  const here = satisfied(gang) + placeable(gang).length
-  if (gang.minMember === undefined) return `${here} members exist; the gang declares no size and is still settling`
-  const gated =
-    gang.members.filter(({ state }) => state === 'gated').length -
-    placeable(gang).filter(pod => pod.gates.length > 0).length
-  const also = gated > 0 ? `, ${gated} more are gated by others` : ''
-  const short = missing(gang, new Set(placeable(gang).map(pod => pod.uid))).find(({ role }) => role !== undefined)
-  if (short) return `${short.have} of ${short.min} members of role ${short.role} exist${also}`
-  return `${here} of ${gang.minMember} members exist${also}`
 }
 
 function heldRatios(state: State, ledger: Ledger): Map<string, number> {

@@ -24,6 +24,9 @@ export type KeeperParts = {
   readonly profile: Profile
   readonly clock: Clock
   readonly holdTtlMs: number
+  readonly groupOf: (pod: Pod) => string | undefined
+  /** The gang did not use its turn: the next one comes later and later. */
+  readonly standBack: (gang: string) => void
   /** The gang must be planned again; room may have grown for others too. */
   readonly lost: (gang: string) => void
   readonly revisit: (gang: string) => void
@@ -48,6 +51,7 @@ export class Keeper {
     this.withdraw(key, 'all its members are gone')
     this.#parts.commit.forget(key)
     this.#expired.delete(key)
+    this.#parts.refusals.forget(key)
   }
 
   /** The gang's plan is given up whole; fine without one. */
@@ -78,9 +82,25 @@ export class Keeper {
     const { ledger, refusals, state, clock, revisit } = this.#parts
     const found = ledger.of(pod.uid)
     if (found?.claim.node !== node) return
-    if (refusals.suspect(pod, node, state.snapshot(), offered))
+    const { gang } = found.hold
+    const siblings = this.#siblings(found.hold, node)
+    if (refusals.suspect({ pod, gang, node, offered, siblings }, state.snapshot())) {
       this.#drop(found.hold, pod.uid, `kube-scheduler refuses node ${node}`)
-    else clock.after(silenceMs, () => revisit(found.hold.gang))
+    } else clock.after(silenceMs, () => revisit(found.hold.gang))
+  }
+
+  /** kube-scheduler would take the pod on these nodes now. */
+  offered(pod: Pod, names: () => readonly string[]): void {
+    const key = this.#parts.groupOf(pod)
+    if (key !== undefined && this.#parts.refusals.unlearn(pod, names)) this.#parts.lost(key)
+  }
+
+  /** Members of the gang that kube-scheduler took on that node: they stand there, or wait to be bound. */
+  #siblings(hold: Hold, node: string): number {
+    const { commit, state, groupOf } = this.#parts
+    const arrived = [...hold.claims.values()].filter(claim => claim.node === node && commit.has(claim.pod.uid))
+    const standing = state.node(node)?.pods.filter(pod => groupOf(pod) === hold.gang) ?? []
+    return arrived.length + standing.length
   }
 
   /** Whether all that is held still fits where it is held; a plan that does not is given up. */
@@ -136,12 +156,13 @@ export class Keeper {
   #dropRefused(key: string): void {
     const { ledger, refusals, state, commit } = this.#parts
     for (const { pod, node } of ledger.hold(key)?.claims.values() ?? []) {
-      if (!refusals.suspected(pod.uid, node)) continue
+      const hold = ledger.hold(key)
+      if (!hold || !refusals.suspected(pod.uid, node)) continue
+      const refusal = { pod, gang: key, node, siblings: this.#siblings(hold, node) }
       // It came through after all.
       if (commit.has(pod.uid)) refusals.clear(pod.uid)
-      else if (refusals.confirmBySilence(pod, node, state.snapshot())) {
-        const hold = ledger.hold(key)
-        if (hold) this.#drop(hold, pod.uid, `kube-scheduler refuses node ${node}`)
+      else if (refusals.confirmBySilence(refusal, state.snapshot())) {
+        this.#drop(hold, pod.uid, `kube-scheduler refuses node ${node}`)
       }
     }
   }
@@ -153,6 +174,7 @@ export class Keeper {
     else if (clock.now() >= hold.expiresAt) {
       journal.expired()
       this.#expired.set(gang.key, clock.wall())
+      this.#parts.standBack(gang.key)
       this.withdraw(gang.key, 'it did not start in time')
     }
   }

@@ -12,7 +12,7 @@ const maxBackoffMs = 300_000
 const retryMs = 5_000
 
 type Entry = {
-  /** How often the gang was sent to the back of the queue. */
+  /** How often the gang had its turn in vain. */
   requeues: number
   /** Wall clock of the last time that its timeout ended. */
   timedOutAt: number | undefined
@@ -75,10 +75,10 @@ export class Patience {
       return
     }
     entry.timedOutAt = clock.wall()
-    this.#timeOut(gang, entry)
+    this.#timeOut(gang)
   }
 
-  #timeOut(gang: Gang, entry: Entry): void {
+  #timeOut(gang: Gang): void {
     const seconds = (gang.gangTimeoutMs ?? 0) / 1000
     this.#parts.log.warn({ gang: gang.key, onTimeout: gang.onTimeout }, 'a gang did not start in its time')
     this.#tell(
@@ -87,15 +87,17 @@ export class Patience {
       `gang ${gang.name} did not start within ${seconds}s; on-timeout is ${gang.onTimeout}`
     )
     if (gang.onTimeout === 'fail') this.#failAll(gang)
-    if (gang.onTimeout === 'requeue') this.#standBack(gang, entry)
+    if (gang.onTimeout === 'requeue') this.standBack(gang.key)
   }
 
-  #standBack(gang: Gang, entry: Entry): void {
+  /** The gang is not planned for a while, which doubles each time. */
+  standBack(key: string): void {
     const { clock, revisit } = this.#parts
+    const entry = this.#entry(key)
     const backoff = Math.min(maxBackoffMs, firstBackoffMs * 2 ** entry.requeues)
     entry.requeues += 1
     entry.notBefore = clock.now() + backoff
-    clock.after(backoff + 1, () => revisit(gang.key))
+    clock.after(backoff + 1, () => revisit(key))
   }
 
   #failAll(gang: Gang): void {

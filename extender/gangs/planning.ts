@@ -1,5 +1,5 @@
 import { type Profile, runFilters } from '../../policies/framework.ts'
-import type { Explanation } from '../../policies/plan.ts'
+import type { Explanation, Plan } from '../../policies/plan.ts'
 import { plan } from '../../policies/planner.ts'
 import { nodeInfo, type NodeInfo, type Snapshot } from '../../policies/snapshot.ts'
 import type { Claim, Pod } from '../../policies/types.ts'
@@ -10,6 +10,7 @@ import { type CallUp, callUp, isDegraded, isWhole, placeable, placed, type Gang 
 import { shortOf, type Hold, type Ledger } from './ledger.ts'
 import type { GangMetrics } from './metrics.ts'
 import type { Refusals } from './refusals.ts'
+import { apart, dealtOut, shares } from './spreading.ts'
 
 export type PlanningParts = {
   readonly state: State
@@ -87,13 +88,13 @@ export class Planning {
   #attempt(ask: Ask): Attempt {
     const { ledger } = this.#parts
     const { gang, held } = ask
-    const first = this.#plan(all, ask)
+    const first = this.#search(all, ask)
     // With the quorum placed or planned, more members are welcome, but displace nobody.
     if (first.outcome === 'reserved' || isWhole(gang, held?.claims)) return first
     // Nobody's plan is disturbed unless it helps: only now look at the room of lower-ranked plans.
     const weaker = (hold: Hold): boolean => !hold.firm && hold.rank < gang.priority
     if (![...ledger.holds()].some(weaker)) return first
-    const second = this.#plan(hold => !weaker(hold), ask)
+    const second = this.#search(hold => !weaker(hold), ask)
     return second.outcome === 'reserved' ? second : first
   }
 
@@ -129,15 +130,29 @@ export class Planning {
     return broken
   }
 
-  #plan(which: Which, ask: Ask): Attempt {
-    const { state, clock, metrics, refusals, profile } = this.#parts
-    const { gang, held, pods, need } = ask
+  #search(which: Which, ask: Ask): Attempt {
+    const { clock, metrics } = this.#parts
     const from = clock.now()
-    const room = this.#room(gang, which).with([...(held?.claims.values() ?? [])])
-    const result = plan(room, { pods, need, refused: refusals.current(state.snapshot()) }, profile)
+    const result = this.#plan(which, ask)
     metrics.planDuration.observe({ outcome: result.outcome }, (clock.now() - from) / 1000)
     if (result.outcome !== 'planned') return result
-    return this.#reserve(ask, which, claimsOf(pods, result.nodes))
+    return this.#reserve(ask, which, claimsOf(ask.pods, result.nodes))
+  }
+
+  #plan(which: Which, { gang, held, pods, need }: Ask): Plan | Explanation {
+    const { state, refusals, profile, groupOf } = this.#parts
+    const room = this.#room(gang, which).with([...(held?.claims.values() ?? [])])
+    const request = { pods, need, refused: refusals.current(state.snapshot()) }
+    const limit = refusals.apart(gang.key)
+    if (limit === undefined) return plan(room, request, profile)
+    const isMember = (pod: Pod): boolean => groupOf(pod) === gang.key
+    let result: Plan | Explanation | undefined
+    for (const most of shares(limit, gang.members.length)) {
+      const spread = apart(room, request, { most, isMember })
+      result = plan(spread.room, spread.request, profile)
+      if (result.outcome === 'planned') return { ...result, nodes: dealtOut(pods, result.nodes) }
+    }
+    return result ?? plan(room, request, profile)
   }
 
   #reserve({ gang, held }: Ask, which: Which, added: ReadonlyMap<string, Claim>): Attempt {

@@ -128,8 +128,9 @@ export class Reconciler {
         )
         this.#revisitIn(gang, track.notBefore - this.#parts.clock.now())
       }
-      // Should the watch never show it (a relist can swallow it), this look finds out.
-      else this.#revisitIn(gang, stale ? 0 : confirmMs)
+      // The watch may have shown the write before its answer came; and should it never show it (a relist can swallow
+      // it), the later look finds out.
+      else for (const ms of stale ? [0] : [0, confirmMs]) this.#revisitIn(gang, ms)
     })
   }
 

@@ -11,12 +11,26 @@ const lessonMs = 120_000
 /** Below this many feasible nodes kube-scheduler offers all of them (`minFeasibleNodesToFind`). */
 const completeBelow = 100
 
+/** kube-scheduler does not take a member on the node that it is planned on and nominated for. */
+export type Refusal = {
+  readonly pod: Pod
+  readonly gang: string
+  readonly node: string
+  /** All nodes that it would take instead: none, where the pod was not even sent to muster; undefined where unknown. */
+  readonly offered: readonly string[] | undefined
+  /** Members of the gang that it did take on that node. */
+  readonly siblings: number
+}
+
 type Suspicion = { readonly node: string; readonly since: number; readonly offered: readonly string[] | undefined }
 type Lesson = { readonly info: NodeInfo | undefined; readonly until: number }
+/** The members of a gang get in each other's way; `most` of them go to one node, where that was found out. */
+type Apart = { readonly until: number; readonly most: number | undefined }
 
 /**
- * What kube-scheduler teaches: shapes that it refuses on a node for reasons that muster does not model (volumes,
- * inter-pod affinity, spread, devices). A lesson ends when the node changes.
+ * What kube-scheduler teaches about constraints that muster does not model (volumes, inter-pod affinity, spread,
+ * devices): shapes that it refuses on a node, and gangs whose members must stand apart. A lesson ends when the node
+ * changes, when kube-scheduler offers the node after all, and with time.
  */
 export class Refusals {
   readonly #clock: Clock
@@ -24,6 +38,7 @@ export class Refusals {
   readonly #suspicions = new Map<string, Suspicion>()
   /** Shape key → node → lesson. */
   readonly #lessons = new Map<string, Map<string, Lesson>>()
+  readonly #apart = new Map<string, Apart>()
 
   /** `isExplained` tells whether muster itself knows why a node would not take the pod: then it is no lesson. */
   constructor(clock: Clock, isExplained: (pod: Pod, node: NodeInfo) => boolean) {
@@ -31,11 +46,9 @@ export class Refusals {
     this.#isExplained = isExplained
   }
 
-  /**
-   * kube-scheduler refused the pod on its planned node. `offered` are the nodes that it would take, where it said so.
-   * Answers whether that is now certain; the caller then plans again.
-   */
-  suspect(pod: Pod, node: string, snapshot: Snapshot, offered?: readonly string[]): boolean {
+  /** Takes note; answers whether the refusal is now certain, and learnt: the caller then plans again. */
+  suspect(refusal: Refusal, snapshot: Snapshot): boolean {
+    const { pod, node, offered } = refusal
     const now = this.#clock.now()
     const known = this.#suspicions.get(pod.uid)
     if (known?.node !== node) {
@@ -43,15 +56,15 @@ export class Refusals {
       return false
     }
     if (now - known.since < confirmMs) return false
-    this.#learn(pod, node, snapshot, offered ?? known.offered)
+    this.#learn({ ...refusal, offered: offered ?? known.offered }, snapshot)
     return true
   }
 
   /** As `suspect`, for a suspicion that nothing has followed; answers whether the silence makes it certain. */
-  confirmBySilence(pod: Pod, node: string, snapshot: Snapshot): boolean {
-    const known = this.#suspicions.get(pod.uid)
-    if (known?.node !== node || this.#clock.now() - known.since < silenceMs) return false
-    this.#learn(pod, node, snapshot, known.offered)
+  confirmBySilence(refusal: Omit<Refusal, 'offered'>, snapshot: Snapshot): boolean {
+    const known = this.#suspicions.get(refusal.pod.uid)
+    if (known?.node !== refusal.node || this.#clock.now() - known.since < silenceMs) return false
+    this.#learn({ ...refusal, offered: known.offered }, snapshot)
     return true
   }
 
@@ -63,6 +76,18 @@ export class Refusals {
   /** The pod came through after all, or is gone. */
   clear(uid: string): void {
     this.#suspicions.delete(uid)
+  }
+
+  /** The gang is gone. */
+  forget(gang: string): void {
+    this.#apart.delete(gang)
+  }
+
+  /** kube-scheduler would take the pod on these nodes; answers whether that is news. */
+  unlearn(pod: Pod, offered: () => readonly string[]): boolean {
+    const lessons = this.#lessons.get(pod.shape.key)
+    if (!lessons) return false
+    return offered().filter(node => lessons.delete(node)).length > 0
   }
 
   /** What holds now: shape key → nodes. Lessons about nodes that have changed are forgotten. */
@@ -79,15 +104,28 @@ export class Refusals {
     return refused
   }
 
-  #learn(pod: Pod, node: string, snapshot: Snapshot, offered: readonly string[] | undefined): void {
+  /** Undefined where the gang's members may stand together; else how many may at most, infinite while unknown. */
+  apart(gang: string): number | undefined {
+    const known = this.#apart.get(gang)
+    if (!known || known.until <= this.#clock.now()) return undefined
+    return known.most ?? Number.POSITIVE_INFINITY
+  }
+
+  #learn({ pod, gang, node, offered, siblings }: Refusal, snapshot: Snapshot): void {
     this.#suspicions.delete(pod.uid)
+    const until = this.#clock.now() + lessonMs
+    if (siblings > 0) {
+      // The node takes members, only not so many: first they are spread, then the number counts.
+      const known = this.apart(gang)
+      this.#apart.set(gang, { until, most: known === undefined ? undefined : Math.min(known, siblings) })
+      return
+    }
     const lessons = this.#lessons.get(pod.shape.key) ?? new Map<string, Lesson>()
     this.#lessons.set(pod.shape.key, lessons)
-    const until = this.#clock.now() + lessonMs
     const teach = (name: string): unknown => lessons.set(name, { info: snapshot.node(name), until })
     teach(node)
-    if (!offered || offered.length === 0 || offered.length >= completeBelow) return
-    // All that it would take was offered, so every other node that looks free is refused as well.
+    // What is missing in the offer may be missing because of the members that stand there.
+    if (!offered || offered.length >= completeBelow || this.apart(gang) !== undefined) return
     const taken = new Set(offered)
     for (const info of snapshot.nodes) {
       if (!taken.has(info.node.name) && !this.#isExplained(pod, info)) teach(info.node.name)

@@ -11,7 +11,7 @@ export type BodyBounds = {
 }
 
 /** A body that is not waited for; answered with this status. */
-export class BodyRefused extends Error {
+class BodyRefused extends Error {
   override readonly name = 'BodyRefused'
   readonly statusCode: number
 

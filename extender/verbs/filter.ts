@@ -14,7 +14,10 @@ export function filter(body: Buffer, parts: VerbParts): Answer {
 }
 
 function answer(parts: VerbParts, pod: Pod, names: NodeNames, placement: Placement): Answer {
-  if (placement.kind === 'waiting') return refused(parts, names)
+  if (placement.kind === 'waiting') {
+    parts.gangs.offered(pod, () => names.list())
+    return refused(parts, names)
+  }
   if (placement.kind === 'ordinary') return ordinary(names, placement.bars)
   const { node } = placement
   if (names.has(node)) return { outcome: 'ok', json: filterResult(JSON.stringify([node]), undefined) }

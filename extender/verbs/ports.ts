@@ -23,6 +23,8 @@ export interface Gangs {
   placement(pod: Pod): Placement
   /** kube-scheduler does not offer the node that the pod is nominated for and planned on; `offered` are the others. */
   refusedInTree(pod: Pod, node: string, offered: readonly string[]): void
+  /** kube-scheduler offers these nodes for a pod that has to wait: what was learnt against them no longer holds. */
+  offered(pod: Pod, names: () => readonly string[]): void
   /** Of the candidate nodes with their victims' uids, those where preemption breaks no gang and helps the pod. */
   allowedPreemptions(pod: Pod, candidates: ReadonlyMap<string, readonly string[]>): ReadonlySet<string>
   /** The error text for kube-scheduler; empty when the pod is on that node. */

@@ -149,7 +149,7 @@ t.test('the room of an ordinary binding under way is taken, whatever becomes of 
     await h.run(100)
     t.not(await asked, '', name)
     t.equal(h.gang('a').state, want, name)
-    await h.run(60_000)
+    await h.run(40_000)
     t.equal(h.gang('a').state, 'planned', `${name}: in the end the room is found free`)
   }
 })

@@ -33,26 +33,49 @@ t.test('two refusals less than a second apart move nothing either', async t => {
   t.strictSame(h.held, ['a-0@n-0', 'a-1@n-1'])
 })
 
-t.test('after two refusals a second apart the gang is planned elsewhere', async t => {
+t.test('after two refusals a second apart no node that looks free is taken for one', async t => {
   const h = await planned()
   refuse(h, 'once')
   await h.run(1_100)
   refuse(h, 'twice')
   await h.run(100)
-  t.strictSame(
-    [h.held, h.nominated],
-    [
-      ['a-0@n-1', 'a-1@n-2'],
-      ['a-0@n-1', 'a-1@n-2']
-    ]
-  )
+  t.strictSame([h.gang('a').state, h.held, h.nominated], ['waiting', [], []])
+  t.match(h.gang('a').reason, /2 node\(s\) refused by kube-scheduler/)
 })
 
-t.test('after one refusal and three seconds of silence the gang is planned elsewhere', async t => {
+t.test('after one refusal and three seconds of silence neither, until kube-scheduler offers the nodes', async t => {
   const h = await planned()
   refuse(h, 'once')
   await h.run(3_300)
+  t.strictSame([h.gang('a').state, h.held], ['waiting', []])
+  h.gangs.offered(h.pod('a-0'), () => ['n-2'])
+  await h.run(100)
   t.strictSame(h.held, ['a-0@n-1', 'a-1@n-2'])
+})
+
+t.test('a member that is refused where another of its gang was taken makes the gang stand apart', async t => {
+  const roomy = nodes(3, 'n', each => each.cpu(8))
+  const h = harness({ scheduler: false, nodes: roomy, pods: pods(3, 'a', each => each.gang('a', 3).cpu(1000)) })
+  await h.run(100)
+  t.strictSame(h.held, ['a-0@n-0', 'a-1@n-0', 'a-2@n-0'], 'tight at first')
+  const first = h.bind('a-0', 'n-0')
+  h.gangs.refusedInTree(h.pod('a-1'), 'n-0', ['n-1', 'n-2'])
+  await h.run(1_100)
+  h.gangs.refusedInTree(h.pod('a-1'), 'n-0', ['n-1', 'n-2'])
+  await h.run(100)
+  t.not(await first, '', 'the plan is withdrawn')
+  t.strictSame(h.held, ['a-0@n-0', 'a-1@n-1', 'a-2@n-2'])
+})
+
+t.test('members that may not stand together wait where there are too few nodes', async t => {
+  const h = harness({
+    nodes: nodes(2, 'n', each => each.cpu(8)),
+    pods: pods(3, 'a', each => each.gang('a', 3).cpu(1000)),
+    // As a required anti-affinity by hostname does.
+    objects: (_, on) => [...h.state.pods()].some(other => h.state.nodeOf(other) === on)
+  })
+  await h.run(30_000)
+  t.strictSame(h.bound.length % 3, 0, 'whole or not at all')
 })
 
 t.test('a refused member that comes to be bound after all is believed', async t => {

@@ -18,6 +18,8 @@ export class RecordingGangs implements Gangs {
     return this.next
   }
 
+  offered(): void {}
+
   refusedInTree(pod: Pod, node: string, offered: readonly string[]): void {
     this.refused.push({ pod: pod.name, node, offered })
   }
