@@ -4,7 +4,7 @@ import { Server } from 'node:net'
 import { setImmediate as afterwards, setTimeout as wait } from 'node:timers/promises'
 import type { TLSSocket } from 'node:tls'
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifyServerFactory } from 'fastify'
-import { type Clock, systemClock } from './clock.ts'
+import { systemClock } from './clock.ts'
 import type { Address } from './config.ts'
 import { Connections, idleMs } from './connections.ts'
 import { reasonOf } from './errors.ts'
@@ -36,7 +36,6 @@ export type ListenerParts = {
   readonly certificates?: Certificates | undefined
   /** Empty: whoever has a certificate that the CA, if there is one, has signed may call. */
   readonly clientNames?: readonly string[]
-  readonly clock?: Clock
 }
 
 /** A port: HTTP/1.1, over TLS HTTP/2 as well. Bounds slow and many clients, and closes without cutting anybody off. */
@@ -44,8 +43,7 @@ export class Listener {
   /** Makes the server of a Fastify app. */
   readonly factory: FastifyServerFactory
   readonly #parts: ListenerParts
-  readonly #clock: Clock
-  readonly #connections: Connections
+  readonly #connections = new Connections(systemClock)
   /** Of several addresses of one name, each has a server of its own. */
   readonly #servers = new Set<Server>()
   readonly #refusals = new WeakMap<object, string | undefined>()
@@ -54,8 +52,6 @@ export class Listener {
 
   constructor(parts: ListenerParts) {
     this.#parts = parts
-    this.#clock = parts.clock ?? systemClock
-    this.#connections = new Connections(this.#clock)
     this.factory = handler => this.#server(handler) as ReturnType<FastifyServerFactory>
   }
 
@@ -73,13 +69,13 @@ export class Listener {
 
   /** Takes no more connections, answers what is under way, and ends those that are left when that time is over. */
   async close(graceMs: number): Promise<void> {
-    const end = this.#clock.now() + graceMs
+    const end = systemClock.now() + graceMs
     this.#stopWatch()
     // Always right behind the poll phase: whoever has knocked is let in, whoever has asked is known.
     await afterwards()
     for (const server of this.#servers) Server.prototype.close.call(server)
     this.#connections.close()
-    while (this.#connections.size > 0 && this.#clock.now() < end) {
+    while (this.#connections.size > 0 && systemClock.now() < end) {
       await wait(25)
       await afterwards()
       this.#connections.endIdle()
@@ -111,7 +107,7 @@ export class Listener {
       },
       handler as never
     )
-    server.on('tlsClientError', (error, socket) => this.#refused(error, socket))
+    server.on('tlsClientError', (error: TlsError, socket: TLSSocket) => this.#refused(error, socket))
     return server
   }
 
@@ -147,19 +143,21 @@ export class Listener {
   }
 
   /** Node tells the client nothing but the end of the connection. */
-  #refused(error: Error & { reason?: string }, socket: TLSSocket): void {
+  #refused(error: TlsError, socket: TLSSocket): void {
     const why = socket.authorizationError ?? error.reason ?? error
     this.#complain('handshake', `refused a TLS client: ${reasonOf(why)}`)
   }
 
   #complain(kind: Complaint, text: string): void {
-    const now = this.#clock.now()
+    const now = systemClock.now()
     if (now - (this.#complained.get(kind) ?? Number.NEGATIVE_INFINITY) < seldomMs) return
     this.#complained.set(kind, now)
     this.#parts.log.warn({}, `the ${this.#parts.what} ${text}`)
   }
 }
 
+/** OpenSSL's own words are in `reason`. */
+type TlsError = Error & { readonly reason?: string }
 type Complaint = 'full' | 'handshake' | 'name'
 type SecureServer = Server & { setSecureContext(secrets: object): void }
 

@@ -20,6 +20,7 @@ import { Nominator } from './kubernetes/nominator.ts'
 import { Projector } from './kubernetes/projections.ts'
 import { Listener } from './listener.ts'
 import { State } from './state.ts'
+import type { Check } from './telemetry/health.ts'
 import { processMetrics } from './telemetry/metrics.ts'
 import { Certificates } from './tls.ts'
 import { Underway } from './verbs/underway.ts'
@@ -42,17 +43,11 @@ export async function serve(config: Config): Promise<void> {
     metrics,
     ...(config.kubeconfig === undefined ? {} : { kubeconfig: config.kubeconfig })
   })
-  const state = new State()
-  const projector = new Projector({ keepLabel: keepsLabel, keepAnnotation: keepsAnnotation })
+  const [state, projector] = [new State(), new Projector({ keepLabel: keepsLabel, keepAnnotation: keepsAnnotation })]
   const cache = new Cache({ api, clock: systemClock, random: Math.random, log, metrics, projector, state })
   const gangs = buildGangs({ config, log, registry, metrics, api, state })
 
   const life = { ready: false, closing: false, minor: 0 }
-  const checks = [
-    ...cache.checks(),
-    { name: 'not closing', problem: (): string | undefined => (life.closing ? 'closing' : undefined) },
-    { name: 'gangs', problem: (): string | undefined => (life.ready ? undefined : 'not taken over yet') }
-  ]
   const verbs = {
     gangs,
     ready: () => life.ready,
@@ -60,6 +55,7 @@ export async function serve(config: Config): Promise<void> {
     absentIsUnresolvable: () => life.minor >= 36,
     underway: new Underway()
   }
+  const checks = [...cache.checks(), ...lifeChecks(life)]
   const listeners = await open(config, { verbs, reports: gangs.reports, checks, registry, logger: log }, log)
   onSignal(async signal => {
     life.closing = true
@@ -73,6 +69,13 @@ export async function serve(config: Config): Promise<void> {
   gangs.start()
   life.ready = true
   report((systemClock.now() - from) / 1000, registry, log)
+}
+
+function lifeChecks(life: { readonly ready: boolean; readonly closing: boolean }): readonly Check[] {
+  return [
+    { name: 'not closing', problem: () => (life.closing ? 'closing' : undefined) },
+    { name: 'gangs', problem: () => (life.ready ? undefined : 'not taken over yet') }
+  ]
 }
 
 type Listeners = { readonly verbs: Listener; readonly api: Listener }

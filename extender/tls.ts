@@ -85,8 +85,9 @@ export class Certificates {
   }
 }
 
+const text = (path: string): string => readFileSync(path, 'utf8')
+
 function read({ cert, key, clientCa }: TlsFiles): Secrets {
-  const text = (path: string): string => readFileSync(path, 'utf8')
   return { cert: text(cert), key: text(key), ...(clientCa !== undefined && { ca: text(clientCa) }), minVersion }
 }
 

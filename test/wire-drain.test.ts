@@ -1,11 +1,12 @@
 import { once } from 'node:events'
+import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { drain } from '../extender/main.ts'
 import { freePort } from './control-plane/ports.ts'
 import { serving } from './cli/run.ts'
 import { argsBody, bindBody } from './verbs/bodies.ts'
-import { type Client, http1, http2, identityOf, pki, type Wire, wire } from './wire.ts'
+import { type Client, http1, http2, identityOf, kubeconfigOf, pki, type Wire, wire } from './wire.ts'
 
 const authority = pki()
 const closing = '{"Error":"muster is closing; the pod is scheduled again"}'
@@ -110,22 +111,17 @@ for (const [name, { tls, client }] of Object.entries(ways)) {
       const { server, drain } = await running(t, tls)
       const clients = await Promise.all(Array.from({ length: 8 }, () => client(t, server)))
       const done = clients.map(each => hammer(each, counts, failures))
-      await wait(100)
+      while (counts.answered < (round + 1) * 50) await wait(5)
       await drain(1_000)
       await Promise.all(done)
     }
     t.strictSame(failures, [])
-    t.ok(counts.answered > 100, `${counts.answered} calls were answered`)
+    t.comment(`${counts.answered} calls were answered`)
   })
 }
 
 t.test('SIGTERM under load: no call of a real process fails, it is not ready at once, and it ends well', async t => {
-  const { writeFileSync } = await import('node:fs')
-  const { join } = await import('node:path')
-  const config = { clusters: [{ name: 'c', cluster: { server: `http://127.0.0.1:${await freePort()}` } }] }
-  const context = { contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }], 'current-context': 'c' }
-  const kubeconfig = join(t.testdir({}), 'kubeconfig')
-  writeFileSync(kubeconfig, JSON.stringify({ ...config, ...context, users: [{ name: 'u', user: {} }] }))
+  const kubeconfig = join(t.testdir({ 'kubeconfig.yaml': kubeconfigOf(await freePort()) }), 'kubeconfig.yaml')
   const file = (name: string): string => join(authority!.folder, name)
   const tls = authority
     ? ['--tls-cert', file('server.crt'), '--tls-key', file('server.key'), '--tls-client-ca', file('ca.crt')]
@@ -144,13 +140,12 @@ t.test('SIGTERM under load: no call of a real process fails, it is not ready at 
   const counts = { answered: 0 }
   const own = [http1(t, at, 1), ...(authority ? [await http2(t, at)] : [])]
   const done = [...own, http1(t, at, 1)].map(each => hammer(each, counts, failures))
-  await wait(200)
+  while (counts.answered < 50) await wait(5)
   process.child.kill('SIGTERM')
   await process.line(/^closing$/)
   t.match(await kept.call('/readyz'), { status: 503, text: /^\[-\] not closing: closing$/m })
   await Promise.all(done)
   t.strictSame(failures, [])
-  t.ok(counts.answered > 20, `${counts.answered} calls were answered`)
   t.strictSame(await process.exited, [0, null])
   t.equal(await process.stderr, '')
 })

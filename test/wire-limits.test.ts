@@ -55,6 +55,10 @@ for (const authority of kinds) {
       t.ok(closed && ms < 4_000, `${name}: after ${Math.round(ms)} ms`)
       t.match(text, /^HTTP\/1.1 408 /, name)
     })
+    if (authority) {
+      const { closed, ms } = await untilClosed(connect(server.port, '127.0.0.1'), 8_000)
+      t.ok(closed && ms < 7_000, `no handshake: after ${Math.round(ms)} ms`)
+    }
     const waiting = Promise.withResolvers<string>()
     server.verbs.gangs.onBind = () => waiting.promise
     const bound = http1(t, server).call('/bind', bindBody())
@@ -236,7 +240,7 @@ if (authority) {
     const floods: Record<string, (session: ClientHttp2Session) => void> = {
       pings: session => void session.ping(() => {}),
       resets: session => post(session, '/bind').close(constants.NGHTTP2_CANCEL),
-      settings: session => void session.settings({ initialWindowSize: 70_000 })
+      settings: session => session.settings({ initialWindowSize: 70_000 })
     }
     for (const [name, drop] of Object.entries(floods)) {
       const patience = { maxOutstandingPings: 1_000_000, maxOutstandingSettings: 1_000_000 }

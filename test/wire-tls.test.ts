@@ -9,7 +9,8 @@ import { Registry } from 'prom-client'
 import { Certificates, namesIn } from '../extender/tls.ts'
 import { certificates } from './kubernetes/certificates.ts'
 import { argsBody, bindBody } from './verbs/bodies.ts'
-import { http1, http2, identityOf, pki, wire } from './wire.ts'
+import { muster, serving } from './cli/run.ts'
+import { http1, http2, identityOf, kubeconfigOf, pki, wire } from './wire.ts'
 
 const authority = pki()
 if (!authority) {
@@ -114,7 +115,7 @@ t.test('a name that looks like several is one', async t => {
   const subjectaltname = 'DNS:"a, DNS:b", URI:c, IP Address:127.0.0.1'
   t.strictSame(namesIn({ subjectaltname }), ['a, DNS:b', 'c', '127.0.0.1'])
   t.strictSame(namesIn({}), [])
-  t.strictSame(namesIn({ subject: { CN: ['a', 'b'] } as never }), ['a', 'b'])
+  t.strictSame(namesIn({ subject: { CN: ['a', 'b'] } }), ['a', 'b'])
 })
 
 t.test('files that change are used from the next connection on; what cannot be used changes nothing', async t => {
@@ -146,7 +147,7 @@ t.test('files that change are used from the next connection on; what cannot be u
   t.equal(await serial(), first)
   copyFileSync(join(authority.folder, 'ca.crt'), join(folder, 'ca.crt'))
   t.equal(
-    server.lines.filter(({ level, msg }) => level === 50 && /what was there before stays in use$/.test(msg)).length,
+    server.lines.filter(({ level, msg }) => level === 50 && msg.endsWith('what was there before stays in use')).length,
     4,
     'each said once'
   )
@@ -160,6 +161,33 @@ t.test('files that change are used from the next connection on; what cannot be u
   waiting.resolve('')
   t.strictSame(await bound, { status: 200, text: '{"Error":""}' }, 'until what was under way is answered')
   t.match(await (await http2(t, server)).call('/livez'), { status: 200 })
+})
+
+t.test('plain HTTP that others can reach is worth a line, and TLS files are named in theirs', async t => {
+  const kubeconfig = join(t.testdir({ 'kubeconfig.yaml': kubeconfigOf(1) }), 'kubeconfig.yaml')
+  const warnings = async (...args: string[]) => {
+    const server = serving(t, ['--kubeconfig', kubeconfig, '--api-listen', '127.0.0.1:0', ...args])
+    await server.line(/the API listens/)
+    await server.line(/cannot reach/)
+    return server.lines.map(({ msg }) => msg).filter(msg => /plain HTTP/.test(msg))
+  }
+  const all = ['--listen', '0.0.0.0:0']
+  const files = ['--tls-cert', join(authority.folder, 'server.crt'), '--tls-key', join(authority.folder, 'server.key')]
+  t.strictSame(await warnings(...all), ['the verbs are plain HTTP for whoever reaches this address; see --tls-cert'])
+  t.strictSame(await warnings(...all, ...files), [])
+  t.strictSame(await warnings('--listen', '127.0.0.1:0'), [])
+  const { stderr, code } = await muster([
+    'serve',
+    '--kubeconfig',
+    kubeconfig,
+    ...all,
+    '--tls-cert',
+    '/gone',
+    '--tls-key',
+    '/gone'
+  ])
+  t.match(stderr, /^muster: cannot use \/gone, \/gone: ENOENT[^\n]*\n$/)
+  t.equal(code, 2)
 })
 
 t.test('files that cannot be used at the start are a mistake of the user', async t => {

@@ -141,3 +141,10 @@ async function http2Call(
   const { ':status': status = 0 } = await promise
   return { status, text: await text(stream) }
 }
+
+/** A kubeconfig for that port of this host. */
+export function kubeconfigOf(port: number): string {
+  const cluster = { clusters: [{ name: 'c', cluster: { server: `http://127.0.0.1:${port}` } }] }
+  const context = { contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }], 'current-context': 'c' }
+  return JSON.stringify({ ...cluster, ...context, users: [{ name: 'u', user: {} }] })
+}

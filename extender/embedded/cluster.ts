@@ -3,13 +3,13 @@ import { type Clock, type Random, systemClock } from '../clock.ts'
 import { reasonOf, UsageError } from '../errors.ts'
 import { openApi } from './api/api.ts'
 import type { EmbeddedApi } from './api/types.ts'
+import type { WatchLimits } from './api-server/call.ts'
 import { selfMadeCertificate, type ServingCertificate } from './api-server/certificates.ts'
 import { Audit, type AuditEntry, Users } from './api-server/identity.ts'
 import { kubeconfigOf } from './api-server/kubeconfig.ts'
 import type { LogSource } from './api-server/logs.ts'
 import { buildApiServer } from './api-server/server.ts'
 import { Lines } from './api-server/watch-lines.ts'
-import { addNodes, type NodesWish } from './nodes.ts'
 
 /** The part of a pino logger that parts of the cluster use. */
 export interface Log {
@@ -32,8 +32,8 @@ export type Part = (ground: Ground) => Running
 
 export type Running = {
   stop(): void | Promise<void>
-  /** What containers say, of the kubelet. */
-  readonly logs?: LogSource
+  /** What containers wrote, of the kubelet. */
+  logs?(...asked: Parameters<LogSource['logs']>): ReturnType<LogSource['logs']>
 }
 
 export type ClusterOptions = {
@@ -45,16 +45,14 @@ export type ClusterOptions = {
   readonly tls?: boolean
   /** Where to write the kubeconfig; the answer has its text in any case. */
   readonly kubeconfigFile?: string
-  readonly nodes?: NodesWish
+  /** Default: none, and then pods stay as they are created. */
   readonly parts?: readonly Part[]
   readonly clock?: Clock
   readonly random?: Random
   readonly log?: Log
   /** Changes of each resource that watches can replay. */
   readonly history?: number
-  /** Events that may wait for a slow watcher before it is cut. */
-  readonly watchBacklog?: number
-  readonly bookmarkMs?: number
+  readonly watches?: Partial<Omit<WatchLimits, 'lines'>>
 }
 
 export type EmbeddedCluster = {
@@ -72,47 +70,73 @@ export type EmbeddedCluster = {
   stop(): Promise<void>
 }
 
+const usualLimits = { backlog: 16_384, patienceMs: 5_000, bookmarkMs: 60_000 }
 const silence: Log = { debug() {}, info() {}, warn() {}, error() {} }
 
 /** A cluster in this process: an API server that kubectl and other clients reach, and whatever parts are given. */
 export async function startEmbeddedCluster(options: ClusterOptions = {}): Promise<EmbeddedCluster> {
-  const { host = '127.0.0.1', port = 0, clock = systemClock, random = Math.random, log = silence } = options
-  const client = openApi({ clock, random, ...(options.history !== undefined && { history: options.history }) })
+  const { clock = systemClock, random = Math.random, log = silence, history } = options
+  const client = openApi({ clock, random, ...(history !== undefined && { history }) })
+  const ground = { client, clock, random, log }
   const running: Running[] = []
   const stop = async (): Promise<void> => {
     for (const part of running.splice(0).toReversed()) await part.stop()
   }
-  const certificate = options.tls === false ? undefined : certificateFor(host, clock)
-  const users = new Users()
-  const audit = new Audit()
   try {
-    for (const part of options.parts ?? []) running.push(part({ client, clock, random, log }))
-    const logs = running.find(part => part.logs)?.logs
-    const watches = {
-      lines: new Lines(),
-      backlog: options.watchBacklog ?? 16_384,
-      bookmarkMs: options.bookmarkMs ?? 60_000
-    }
-    const app = buildApiServer({ api: client, clock, random, users, audit, logs, watches }, certificate)
-    running.push({ stop: () => app.close() })
-    const server = await app.listen({ host, port }).catch((error: unknown) => {
-      throw new UsageError(`cannot listen on ${host}:${port}: ${reasonOf(error)}`)
-    })
-    addNodes(client, clock, options.nodes)
-    const kubeconfigFor = (user: string, groups?: readonly string[]): string =>
-      kubeconfigOf({ server, ca: certificate?.ca, token: users.add(user, groups) })
-    const kubeconfig = kubeconfigFor('admin')
+    for (const part of options.parts ?? []) running.push(part(ground))
+    const server = await serve(ground, options, running)
+    const kubeconfig = server.kubeconfigFor('admin')
     if (options.kubeconfigFile !== undefined) writeFileSync(options.kubeconfigFile, kubeconfig, { mode: 0o600 })
-    return {
-      ...{ url: server, kubeconfig, client, kubeconfigFor, stop },
-      get audit() {
-        return audit.entries
-      }
-    }
+    return new Cluster({ ...server, client, kubeconfig, stop })
   } catch (error) {
     await stop()
     throw error
   }
+}
+
+type Server = {
+  readonly url: string
+  readonly log: Audit
+  readonly kubeconfigFor: EmbeddedCluster['kubeconfigFor']
+}
+
+class Cluster implements EmbeddedCluster {
+  readonly url: string
+  readonly kubeconfig: string
+  readonly client: EmbeddedApi
+  readonly kubeconfigFor: EmbeddedCluster['kubeconfigFor']
+  readonly stop: () => Promise<void>
+  readonly #log: Audit
+
+  constructor(parts: Server & Pick<EmbeddedCluster, 'kubeconfig' | 'client' | 'stop'>) {
+    this.url = parts.url
+    this.kubeconfig = parts.kubeconfig
+    this.client = parts.client
+    this.kubeconfigFor = parts.kubeconfigFor
+    this.stop = parts.stop
+    this.#log = parts.log
+  }
+
+  get audit(): readonly AuditEntry[] {
+    return this.#log.entries
+  }
+}
+
+async function serve(ground: Ground, options: ClusterOptions, running: Running[]): Promise<Server> {
+  const { host = '127.0.0.1', port = 0, tls = true } = options
+  const { client, clock, random } = ground
+  const [users, audit] = [new Users(), new Audit()]
+  const certificate = tls ? certificateFor(host, clock) : undefined
+  const logs = running.find((part): part is Running & LogSource => part.logs !== undefined)
+  const watches = { ...usualLimits, ...options.watches, lines: new Lines() }
+  const app = buildApiServer({ api: client, clock, random, users, audit, logs, watches }, certificate)
+  running.push({ stop: () => app.close() })
+  const url = await app.listen({ host, port }).catch((error: unknown) => {
+    throw new UsageError(`cannot listen on ${host}:${port}: ${reasonOf(error)}`)
+  })
+  const kubeconfigFor = (user: string, groups?: readonly string[]): string =>
+    kubeconfigOf({ server: url, ca: certificate?.ca, token: users.add(user, groups) })
+  return { url, log: audit, kubeconfigFor }
 }
 
 function certificateFor(host: string, clock: Clock): ServingCertificate {

@@ -60,9 +60,8 @@ function meetsTerm(term: NodeTerm, node: Node): boolean {
 export function tolerates(toleration: Toleration, taint: Taint): boolean {
   const { key = '', operator, value = '', effect = '' } = toleration
   if (effect !== '' && effect !== taint.effect) return false
-  if (key !== '' && key !== taint.key) return false
-  if (operator === 'Exists') return true
-  return key !== '' && value === (taint.value ?? '')
+  if (key === '') return operator === 'Exists'
+  return key === taint.key && (operator === 'Exists' || value === (taint.value ?? ''))
 }
 
 /** The annotation of a Service that selects pods by a glob over their names. */

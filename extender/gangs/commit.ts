@@ -157,7 +157,8 @@ export class Commit {
     const binding = { namespace, name, uid, node: call.node, annotations: { [record.plan]: hold.plan, ...more } }
     this.#writing.add(uid)
     try {
-      return await this.#parts.binder.bind(binding, { deadline: call.deadline, signal: call.signal })
+      const retrying = (why: string): void => this.#parts.unbound(pod, hold, why)
+      return await this.#parts.binder.bind(binding, { deadline: call.deadline, signal: call.signal, retrying })
     } catch (error) {
       return { outcome: 'unknown', message: reasonOf(error) }
     } finally {

@@ -32,9 +32,16 @@ export type BindResult =
   /** Perhaps written: the reply was lost and the pod could not be read before the deadline. */
   | { readonly outcome: 'unknown'; readonly message: string }
 
+export type BindLimits = {
+  readonly deadline: number
+  readonly signal: AbortSignal
+  /** Told why the API server has not bound the pod yet, whenever it is asked again. */
+  readonly retrying?: (why: string) => void
+}
+
 export interface Binder {
   /** Never starts a write after `deadline` (monotonic milliseconds) or once `signal` is aborted. */
-  bind(binding: Binding, limits: { readonly deadline: number; readonly signal: AbortSignal }): Promise<BindResult>
+  bind(binding: Binding, limits: BindLimits): Promise<BindResult>
 }
 
 /** Ends pods; one attempt each. */

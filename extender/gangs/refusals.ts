@@ -111,24 +111,32 @@ export class Refusals {
     return known.most ?? Number.POSITIVE_INFINITY
   }
 
-  #learn({ pod, gang, node, offered, siblings }: Refusal, snapshot: Snapshot): void {
-    this.#suspicions.delete(pod.uid)
+  #learn(refusal: Refusal, snapshot: Snapshot): void {
+    this.#suspicions.delete(refusal.pod.uid)
     const until = this.#clock.now() + lessonMs
-    if (siblings > 0) {
-      // The node takes members, only not so many: first they are spread, then the number counts.
-      const known = this.apart(gang)
-      this.#apart.set(gang, { until, most: known === undefined ? undefined : Math.min(known, siblings) })
-      return
-    }
+    if (refusal.siblings > 0) this.#learnApart(refusal, until)
+    else this.#learnNodes(refusal, snapshot, until)
+  }
+
+  /**
+   * The node takes members, only not so many. Where others would take this one, it is a matter of spreading them; where
+   * none would, or they are spread already, it is the number that counts.
+   */
+  #learnApart({ gang, offered, siblings }: Refusal, until: number): void {
+    const known = this.apart(gang)
+    const counts = known !== undefined || offered?.length === 0
+    this.#apart.set(gang, { until, most: counts ? Math.min(known ?? siblings, siblings) : undefined })
+  }
+
+  #learnNodes({ pod, gang, node, offered }: Refusal, snapshot: Snapshot, until: number): void {
     const lessons = this.#lessons.get(pod.shape.key) ?? new Map<string, Lesson>()
     this.#lessons.set(pod.shape.key, lessons)
-    const teach = (name: string): unknown => lessons.set(name, { info: snapshot.node(name), until })
-    teach(node)
+    lessons.set(node, { info: snapshot.node(node), until })
     // What is missing in the offer may be missing because of the members that stand there.
     if (!offered || offered.length >= completeBelow || this.apart(gang) !== undefined) return
     const taken = new Set(offered)
     for (const info of snapshot.nodes) {
-      if (!taken.has(info.node.name) && !this.#isExplained(pod, info)) teach(info.node.name)
+      if (!taken.has(info.node.name) && !this.#isExplained(pod, info)) lessons.set(info.node.name, { info, until })
     }
   }
 }

@@ -52,6 +52,11 @@ export class BindAttempt {
     this.#options = options
   }
 
+  /** What went wrong last; empty while nothing has. */
+  get reason(): string {
+    return this.#reason
+  }
+
   /** Goes one request further. */
   step(): Promise<BindResult | NotYet> {
     return this.#mustLook ? this.#look() : this.#write()

@@ -11,6 +11,8 @@ export type BindLimits = {
   readonly deadline: number
   /** Once aborted no write starts; one that is under way is waited for, since its answer matters. */
   readonly signal?: AbortSignal
+  /** Told why the API server has not bound the pod yet, whenever it is asked again. */
+  readonly retrying?: (why: string) => void
 }
 
 export type BinderOptions = {
@@ -44,6 +46,7 @@ export class Binder {
     while (this.#mayGoOn(limits)) {
       const step = await attempt.step()
       if ('outcome' in step) return step
+      if (attempt.reason !== '') limits.retrying?.(attempt.reason)
       await pause(clock, Math.min(backoff.next(step.retryAfterMs), this.#left(limits)), limits.signal)
     }
     return attempt.giveUp(limits.signal?.aborted ? 'the bind was called off' : 'the deadline passed')

@@ -10,6 +10,8 @@ export interface VerbCall {
   readonly uid: string
   /** The nodes offered; for bind the node chosen; for preempt the candidates. */
   readonly nodes: readonly string[]
+  /** The fields of the request and what kind each is, and those of its pod. */
+  readonly fields: string
   /** Undefined while there is no answer; 0 when the connection broke. */
   status: number | undefined
   /** The answer as it came. */
@@ -34,6 +36,8 @@ interface Request {
  */
 export class ExtenderProxy {
   readonly url: string
+  /** Answers in muster's place where it answers a text; undefined asks muster. */
+  intercept: (call: VerbCall) => string | undefined = () => undefined
   readonly #port: number
   readonly #target: string
   readonly #server: Server
@@ -92,6 +96,13 @@ export class ExtenderProxy {
     const body = await read(from)
     const call = describe(from.url ?? '', body)
     this.#calls.push(call)
+    const instead = this.intercept(call)
+    if (instead !== undefined) {
+      call.status = 200
+      call.answer = instead
+      to.writeHead(200, { 'content-type': 'application/json' }).end(instead)
+      return
+    }
     const agent = this.#agents.get(from.socket)
     if (!agent) return
     const upstream = request(this.#target + (from.url ?? ''), {
@@ -128,7 +139,8 @@ async function read(stream: IncomingMessage): Promise<Buffer> {
 }
 
 function describe(url: string, body: Buffer): VerbCall {
-  const { Pod, ...rest } = parse(body)
+  const request = parse(body)
+  const { Pod, ...rest } = request
   const pod = Pod?.metadata
   return {
     at: performance.now(),
@@ -136,9 +148,21 @@ function describe(url: string, body: Buffer): VerbCall {
     pod: `${pod?.namespace ?? rest.PodNamespace}/${pod?.name ?? rest.PodName}`,
     uid: pod?.uid ?? rest.PodUID ?? '',
     nodes: nodesOf(rest),
+    fields: [...fieldsOf(request), ...(Pod ? fieldsOf(Pod, 'Pod.') : [])].join(' '),
     status: undefined,
     answer: ''
   }
+}
+
+function fieldsOf(request: object, prefix = ''): readonly string[] {
+  return Object.entries(request)
+    .map(([name, value]) => `${prefix}${name}:${kindOf(value)}`)
+    .toSorted()
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null'
+  return Array.isArray(value) ? 'list' : typeof value
 }
 
 function nodesOf(rest: Request): readonly string[] {

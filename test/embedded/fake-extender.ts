@@ -8,11 +8,24 @@ export type Call = {
   readonly pod: string
   /** The nodes offered, by name or whole; the candidates of preempt; the node of bind. */
   readonly nodes: readonly string[]
-  readonly body: Record<string, any>
+  readonly body: Body
 }
 
-/** What to answer: an object is sent with 200, a number is a bare status, `never` keeps the scheduler waiting. */
-export type Answer = object | number | 'never' | string | null
+type Victims = Readonly<Record<string, { readonly Pods: readonly { readonly UID: string }[] }>>
+
+/** What the scheduler sends, of all verbs. */
+export type Body = {
+  readonly Pod?: { readonly metadata: { readonly name: string } }
+  readonly Nodes?: { readonly items: readonly { readonly metadata: { readonly name: string } }[] } | null
+  readonly NodeNames?: readonly string[] | null
+  readonly NodeNameToMetaVictims?: Victims | null
+  readonly NodeNameToVictims?: Victims | null
+  readonly PodName?: string
+  readonly Node?: string
+}
+
+/** What to answer: an object is sent with 200, a number is a bare status; `never` keeps the scheduler waiting, other text is sent raw. */
+export type Answer = object | number | string | null
 
 type Script = (call: Call) => Answer | Promise<Answer>
 
@@ -53,7 +66,7 @@ export class FakeExtender {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
-    const call = callOf(this.name, request.url ?? '', JSON.parse(Buffer.concat(chunks).toString('utf8')))
+    const call = callOf(this.name, request.url ?? '', JSON.parse(Buffer.concat(chunks).toString('utf8')) as Body)
     this.calls.push(call)
     const answer = await (this.#scripts[call.verb] ?? usual)(call)
     if (answer === 'never') return
@@ -64,17 +77,12 @@ export class FakeExtender {
   }
 }
 
-function callOf(extender: string, url: string, body: Record<string, any>): Call {
-  const victims = body['NodeNameToMetaVictims'] ?? body['NodeNameToVictims']
-  const whole = body['Nodes']?.items.map((node: any) => node.metadata.name)
-  const nodes = body['NodeNames'] ?? whole ?? (victims ? Object.keys(victims) : [body['Node']])
-  return {
-    extender,
-    verb: url.slice(url.lastIndexOf('/') + 1),
-    pod: body['Pod']?.metadata.name ?? body['PodName'],
-    nodes: [...nodes].toSorted(),
-    body
-  }
+function callOf(extender: string, url: string, body: Body): Call {
+  const victims = body.NodeNameToMetaVictims ?? body.NodeNameToVictims
+  const offered = body.NodeNames ?? body.Nodes?.items.map(node => node.metadata.name)
+  const nodes = offered ?? (victims ? Object.keys(victims) : [body.Node ?? ''])
+  const verb = url.slice(url.lastIndexOf('/') + 1)
+  return { extender, verb, pod: body.Pod?.metadata.name ?? body.PodName ?? '', nodes: nodes.toSorted(), body }
 }
 
 /** Passes what it was offered. */

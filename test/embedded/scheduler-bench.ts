@@ -3,9 +3,9 @@ import type { Test } from 'tap'
 import { type Clock, systemClock } from '../../extender/clock.ts'
 import { openApi } from '../../extender/embedded/api/api.ts'
 import { type Scheduler, startScheduler } from '../../extender/embedded/scheduler/scheduler.ts'
-import type { KubeObject } from '../../extender/embedded/store/objects.ts'
+import type { Json, KubeObject } from '../../extender/embedded/store/objects.ts'
 import { Projector } from '../../extender/kubernetes/projections.ts'
-import { nodeObject, type NodeOptions, podObject, type PodOptions } from '../control-plane/objects.ts'
+import { nodeObject, type NodeOptions, type Pod, podObject, type PodOptions } from '../control-plane/objects.ts'
 import { FakeExtender } from './fake-extender.ts'
 
 type Api = ReturnType<typeof openApi>
@@ -28,8 +28,12 @@ export type Bench = {
   pod(name: string, options?: PodOptions & { priority?: number; spec?: object }): KubeObject
   /** A pod that stands on a node already. */
   bound(name: string, node: string, options?: PodOptions & { priority?: number; spec?: object }): KubeObject
-  get(name: string): any
+  get(name: string): Pod | undefined
+  uid(name: string): string
   nodeOf(name: string): string | undefined
+  nominated(name: string): string | undefined
+  /** What was told of all pods, as `[type, reason, message]`, in the order of the texts. */
+  events(): readonly (readonly string[])[]
   /** The condition PodScheduled as `reason: message`. */
   said(name: string): string
   patch(name: string, patch: object, subresource?: 'status'): void
@@ -73,7 +77,7 @@ export function bench(t: Test, options: BenchOptions = {}): Bench {
     config: { kind: 'KubeSchedulerConfiguration', profiles: [{ schedulerName: 'muster' }], extenders, ...config }
   })
   t.teardown(() => scheduler.stop())
-  const get = (name: string): any => api.get({ resource: 'pods', namespace: 'default', name })
+  const get = (name: string) => api.get({ resource: 'pods', namespace: 'default', name }) as Pod | undefined
   return {
     api,
     scheduler,
@@ -86,14 +90,21 @@ export function bench(t: Test, options: BenchOptions = {}): Bench {
       const status = { phase: 'Running', startTime: now }
       return api.patch({ resource: 'pods', namespace: 'default', name }, { status }, { subresource: 'status' }) ?? made
     },
+    uid: name => get(name)?.metadata.uid ?? '',
     nodeOf: name => get(name)?.spec.nodeName,
+    nominated: name => get(name)?.status.nominatedNodeName,
+    events: () =>
+      api
+        .list('events')
+        .items.map(({ type, reason, message }) => [String(type), String(reason), String(message)])
+        .toSorted((a, b) => (a.join('|') < b.join('|') ? -1 : 1)),
     said(name) {
-      const condition = get(name)?.status.conditions?.find((each: any) => each.type === 'PodScheduled')
+      const condition = get(name)?.status.conditions?.find(each => each.type === 'PodScheduled')
       return condition ? `${condition.reason ?? condition.status}: ${condition.message ?? ''}` : ''
     },
     patch(name, patch, subresource) {
       const reference = { resource: 'pods', namespace: 'default', name }
-      api.patch(reference, patch as any, { type: 'merge', ...(subresource && { subresource }) })
+      api.patch(reference, patch as Json, { type: 'merge', ...(subresource && { subresource }) })
     },
     async until(what, condition, ms = 5_000) {
       const end = performance.now() + ms
@@ -108,9 +119,15 @@ export function bench(t: Test, options: BenchOptions = {}): Bench {
 
 function withSpec(name: string, options: PodOptions & { priority?: number; spec?: object }): KubeObject {
   const { priority, spec, ...rest } = options
-  const pod = podObject(name, rest) as any
+  const pod = podObject(name, rest)
   const metadata = { ...pod.metadata, namespace: 'default' }
-  return { ...pod, metadata, spec: { ...pod.spec, ...(priority !== undefined && { priority }), ...spec } }
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    ...pod,
+    metadata,
+    spec: { ...(pod['spec'] as object), ...(priority !== undefined && { priority }), ...spec }
+  }
 }
 
 /** An extender that ends with the test. */

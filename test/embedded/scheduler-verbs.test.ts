@@ -22,7 +22,17 @@ const noHelp = (nodes: number) =>
 const onlyOn =
   (node: string) =>
   ({ nodes }: Call) => ({ NodeNames: nodes.filter(each => each === node) })
-const gpu = { spec: { containers: [{ name: 'm', image: 'none', resources: { limits: { 'example.com/gpu': '1' } } }] } }
+const gpu = {
+  spec: {
+    containers: [
+      {
+        name: 'm',
+        image: 'none',
+        resources: { requests: { 'example.com/gpu': '1' }, limits: { 'example.com/gpu': '1' } }
+      }
+    ]
+  }
+}
 
 const cases: Record<string, Case> = {
   'all verbs in order': {
@@ -264,7 +274,7 @@ t.test('the bytes on the wire', async t => {
   for (const byName of [true, false]) {
     t.test(byName ? 'nodes by name' : 'nodes whole', async t => {
       const x = await fakeExtender(t, {
-        filter: ({ body }) => ({ NodeNames: body['NodeNames'], Nodes: body['Nodes'] })
+        filter: ({ body }) => ({ NodeNames: body.NodeNames, Nodes: body.Nodes })
       })
       const b = bench(t, { extenders: [entry(x, { ...bothVerbs, nodeCacheCapable: byName })] })
       b.node('a')
@@ -272,22 +282,21 @@ t.test('the bytes on the wire', async t => {
       b.pod('p')
       await b.until('bind', () => x.calls.length === 3)
       const [filter, prioritize, bind] = x.calls.map(({ body }) => body)
-      t.strictSame(Object.keys(filter!).toSorted(), ['NodeNames', 'Nodes', 'Pod'])
-      t.strictSame(Object.keys(filter!['Pod']).toSorted(), ['metadata', 'spec', 'status'])
-      t.notOk('managedFields' in filter!['Pod'].metadata)
+      t.strictSame(Object.keys(filter ?? {}).toSorted(), ['NodeNames', 'Nodes', 'Pod'])
+      t.strictSame(Object.keys(filter?.Pod ?? {}).toSorted(), ['metadata', 'spec', 'status'])
+      t.notOk('managedFields' in (filter?.Pod?.metadata ?? {}))
       t.strictSame(prioritize, filter)
-      if (byName) t.equal(filter!['Nodes'], null)
-      else t.strictSame([filter!['NodeNames'], Object.keys(filter!['Nodes'])], [null, ['metadata', 'items']])
-      const uid = b.get('p').metadata.uid
-      t.strictSame(bind, { PodName: 'p', PodNamespace: 'default', PodUID: uid, Node: bind!['Node'] })
+      if (byName) t.equal(filter?.Nodes, null)
+      else t.strictSame([filter?.NodeNames, Object.keys(filter?.Nodes ?? {})], [null, ['metadata', 'items']])
+      t.strictSame(bind, { PodName: 'p', PodNamespace: 'default', PodUID: b.uid('p'), Node: bind?.Node })
     })
   }
 })
 
 t.test('bind: the pod is assumed until it is bound, and the loop goes on', async t => {
-  let release = (_: object) => {}
+  const { promise, resolve } = Promise.withResolvers<object>()
   const x = await fakeExtender(t, {
-    bind: ({ pod }) => (pod === 'slow' ? new Promise(resolve => (release = resolve)) : { Error: '' })
+    bind: ({ pod }) => (pod === 'slow' ? promise : { Error: '' })
   })
   const b = bench(t, { extenders: [entry(x, { bindVerb: 'bind', httpTimeout: '5s' })] })
   b.node('a', { slots: 1 })
@@ -299,9 +308,10 @@ t.test('bind: the pod is assumed until it is bound, and the loop goes on', async
   await b.until('the next is being bound', () => x.calls.length === 4)
   t.strictSame(x.lines[2], `filter next ${taken === 'a' ? 'b' : 'a'}`, 'the assumed room is not offered')
   b.api.bind({ resource: 'pods', namespace: 'default', name: 'slow' }, { node: taken })
-  release({ Error: '' })
-  const told = () => b.api.list('events').items.map((event: any) => event.message)
-  await b.until('told', () => told().includes(`Successfully assigned default/slow to ${taken}`))
+  resolve({ Error: '' })
+  await b.until('told', () =>
+    b.events().some(([, , message]) => message === `Successfully assigned default/slow to ${taken}`)
+  )
 })
 
 t.test('bind: what fails is forgotten, told and tried again', async t => {
@@ -313,7 +323,7 @@ t.test('bind: what fails is forgotten, told and tried again', async t => {
   b.patch('p', { status: { nominatedNodeName: 'a' } }, 'status')
   b.patch('p', { spec: { schedulingGates: null } })
   await b.until('the first bind failed', () => b.said('p') === 'SchedulerError: the barrier broke')
-  t.equal(b.get('p').status.nominatedNodeName, undefined, 'the nomination is gone')
+  t.equal(b.nominated('p'), undefined, 'the nomination is gone')
   const from = performance.now()
   await b.until('the second bind', () => tries === 2)
   t.ok(performance.now() - from > 900, 'an error backs off, however idle the scheduler is')

@@ -135,8 +135,7 @@ t.test('events tell of the binding and of the refusal', async t => {
   b.pod('small')
   b.pod('large', { cpu: '2' })
   await b.until('both are decided', () => b.nodeOf('small') !== undefined && b.said('large') !== '')
-  const told = b.api.list('events').items.map((event: any) => [event.type, event.reason, event.message])
-  t.strictSame(told.toSorted(), [
+  t.strictSame(b.events(), [
     ['Normal', 'Scheduled', 'Successfully assigned default/small to n1'],
     ['Warning', 'FailedScheduling', b.said('large').replace('Unschedulable: ', '')]
   ])
@@ -176,8 +175,8 @@ t.test('priority first, then whoever came first', async t => {
     b.pod(name, { priority })
   for (const name of ['late', 'low', 'high', 'later']) t.equal(b.nodeOf(name), undefined)
   const order: string[] = []
-  b.api.watch('pods', ({ object }: any) => {
-    if (object.spec.nodeName && !order.includes(object.metadata.name)) order.push(object.metadata.name)
+  b.api.watch('pods', ({ object: { metadata } }) => {
+    if (b.nodeOf(metadata.name) !== undefined && !order.includes(metadata.name)) order.push(metadata.name)
   })
   b.node('n1')
   await b.until('all are bound', () => order.length === 4, 20_000)

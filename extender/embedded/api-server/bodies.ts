@@ -3,6 +3,7 @@ import { apiVersionOf } from '../api/resources.ts'
 import type { PatchType } from '../store/client.ts'
 import { type Json, type KubeObject, StatusError } from '../store/objects.ts'
 import { record } from './fields.ts'
+import { fromProtobuf } from './protobuf/decode.ts'
 import type { Target } from './target.ts'
 
 const json = new Set(['application/json', ''])
@@ -26,10 +27,11 @@ export function mediaType(header: string | undefined): string {
   return (header ?? '').split(';')[0]?.trim().toLowerCase() ?? ''
 }
 
-/** Reads JSON or YAML; throws 400 for what is neither and 415 for what is said to be something else. */
+/** Reads JSON, YAML or protobuf; throws 400 for what is neither and 415 for what is said to be something else. */
 export function parsed({ type, bytes }: Body): unknown {
   if (json.has(type)) return fromJson(bytes)
   if (yaml.has(type)) return fromYaml(bytes)
+  if (type === 'application/vnd.kubernetes.protobuf') return fromProtobuf(bytes)
   throw new StatusError(
     415,
     'UnsupportedMediaType',
@@ -89,7 +91,7 @@ export function typed(value: unknown, apiVersion: string, kind: string): KubeObj
   const given = { apiVersion: object.apiVersion ?? apiVersion, kind: object.kind ?? kind }
   if (given.kind !== kind || given.apiVersion !== apiVersion)
     throw badRequest(
-      `${String(given.kind)} in version ${JSON.stringify(given.apiVersion)} cannot be handled as a ${kind} in version ${JSON.stringify(apiVersion)}`
+      `${JSON.stringify(given.kind)} in version ${JSON.stringify(given.apiVersion)} cannot be handled as a ${kind} in version ${JSON.stringify(apiVersion)}`
     )
   if (typeof object.metadata !== 'object' && object.metadata !== undefined)
     throw badRequest(`${kind}: metadata must be an object`)

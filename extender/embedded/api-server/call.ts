@@ -23,8 +23,10 @@ export type ServerParts = {
 
 export type WatchLimits = {
   readonly lines: Lines
-  /** Events that may wait for a slow watcher before it is cut. */
+  /** Events that may wait for a watcher which reads nothing before it is cut. */
   readonly backlog: number
+  /** How long it may read nothing. */
+  readonly patienceMs: number
   readonly bookmarkMs: number
 }
 

@@ -85,10 +85,12 @@ function alternativeName(host: string): Buffer {
   return implicit(7, isIP(host) === 4 ? Buffer.from(host.split('.').map(Number)) : ipv6(host))
 }
 
+function words(text: string): readonly number[] {
+  return text === '' ? [] : text.split(':').map(word => parseInt(word, 16))
+}
+
 function ipv6(host: string): Buffer {
   const [left = '', right] = host.split('::')
-  const words = (text: string): readonly number[] =>
-    text === '' ? [] : text.split(':').map(word => parseInt(word, 16))
   const [head, tail] = [words(left), words(right ?? '')]
   const all = [...head, ...Array<number>(8 - head.length - tail.length).fill(0), ...tail]
   return Buffer.from(all.flatMap(word => [word >> 8, word & 0xff]))

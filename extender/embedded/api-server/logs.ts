@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import { type KubeObject, StatusError } from '../store/objects.ts'
+import { type KubeObject, type Reference, StatusError } from '../store/objects.ts'
 import type { Answer, Call } from './call.ts'
 import { at, list, text } from './fields.ts'
 import { flag, integer, param, type Query } from './query.ts'
@@ -12,45 +12,41 @@ export type LogLine = {
   readonly text: string
 }
 
-/** What containers say, as the kubelet keeps it. */
+/** What containers wrote, as the kubelet keeps it. */
 export interface LogSource {
-  /** What a container has said so far; `previous` asks for the run before its last restart. */
-  lines(pod: KubeObject, container: string, previous: boolean): readonly LogLine[]
-  /** Told of each further line, and of undefined once there will be none; the answer stops it. */
-  follow(pod: KubeObject, container: string, listener: (line: LogLine | undefined) => void): () => void
+  /** Undefined where there is no such pod or container; `previous` asks for the run before its last restart. */
+  logs(
+    pod: { readonly namespace?: string; readonly name: string },
+    options?: { readonly container?: string; readonly previous?: boolean }
+  ): readonly LogLine[] | undefined
 }
 
 type Wish = {
-  readonly pod: KubeObject
+  readonly call: Call
+  readonly reference: Reference
   readonly container: string
-  readonly query: Query
-  readonly source: LogSource
 }
 
 /** `kubectl logs`: the lines so far, and with `follow` those to come. */
-export function logsOf({ parts, target, query }: Call): Answer {
+export function logsOf(call: Call): Answer {
+  const { parts, target, query } = call
   const reference = referenceOf(target)
   const pod = parts.api.get(reference) ?? parts.api.notFound(reference)
-  const container = containerOf(pod, param(query, 'container'))
-  const source = parts.logs ?? silent
-  const wish = { pod, container, query, source }
-  const lines = wanted(wish, parts.clock.wall())
+  const wish = { call, reference, container: containerOf(pod, param(query, 'container')) }
+  const lines = linesOf(wish)
+  const wanted = selected(lines, query, parts.clock.wall())
   return {
     type: 'text/plain',
     stream: response => {
-      if (lines.length > 0) response.write(lines.join(''))
-      if (flag(query, 'follow')) follow(response, wish)
+      if (wanted.length > 0) response.write(wanted.join(''))
+      if (flag(query, 'follow')) follow(response, wish, lines.at(-1))
       else response.end()
     }
   }
 }
 
-const silent: LogSource = {
-  lines: () => [],
-  follow(_pod, _container, listener) {
-    listener(undefined)
-    return () => {}
-  }
+function linesOf({ call: { parts, query }, reference, container }: Wish): readonly LogLine[] {
+  return parts.logs?.logs(reference, { container, previous: flag(query, 'previous') }) ?? []
 }
 
 function containerOf(pod: KubeObject, asked: string | undefined): string {
@@ -71,8 +67,7 @@ function badRequest(message: string): StatusError {
   return new StatusError(400, 'BadRequest', message)
 }
 
-function wanted({ pod, container, query, source }: Wish, now: number): readonly string[] {
-  const all = source.lines(pod, container, flag(query, 'previous'))
+function selected(all: readonly LogLine[], query: Query, now: number): readonly string[] {
   const from = earliest(query, now)
   const recent = from === undefined ? all : all.filter(line => line.at >= from)
   const tail = integer(query, 'tailLines')
@@ -99,15 +94,39 @@ function printed(line: LogLine, query: Query): string {
   return `${flag(query, 'timestamps') ? `${new Date(line.at).toISOString()} ` : ''}${line.text}\n`
 }
 
-/** A reader who does not keep up misses nothing but is cut off when too much waits for him. */
+/** How often a log that is followed is looked at. */
+const lookMs = 100
+/** A reader who does not keep up is cut off when so much waits for him. */
 const mostWaiting = 16 * 1024 * 1024
 
-function follow(response: ServerResponse, { pod, container, query, source }: Wish): void {
-  const stop = source.follow(pod, container, line => {
-    if (line === undefined) response.end()
-    else if (response.writableLength > mostWaiting) response.destroy()
-    else response.write(printed(line, query))
-  })
-  response.on('close', stop)
+function follow(response: ServerResponse, wish: Wish, last: LogLine | undefined): void {
+  const { clock } = wish.call.parts
+  let seen = last
+  const look = (): void => {
+    // Asked before the lines are read: what a container writes last must not be missed.
+    const isOver = hasEnded(wish)
+    const lines = linesOf(wish)
+    const fresh = lines.slice(seen === undefined ? 0 : lines.lastIndexOf(seen) + 1)
+    seen = fresh.at(-1) ?? seen
+    if (fresh.length > 0) response.write(fresh.map(line => printed(line, wish.call.query)).join(''))
+    if (response.writableLength > mostWaiting) response.destroy()
+    else if (isOver) response.end()
+    else cancel = clock.after(lookMs, look)
+  }
+  let cancel = clock.after(lookMs, look)
+  response.on('close', () => cancel())
   response.flushHeaders()
+}
+
+/** A container that has ended writes no more; nor does a pod that is gone. */
+function hasEnded({ call: { parts }, reference, container }: Wish): boolean {
+  const pod = parts.api.get(reference)
+  if (!pod || ['Succeeded', 'Failed'].includes(text(pod, 'status.phase'))) return true
+  const statuses = [...list(at(pod, 'status.initContainerStatuses')), ...list(at(pod, 'status.containerStatuses'))]
+  return (
+    at(
+      statuses.find(each => text(each, 'name') === container),
+      'state.terminated'
+    ) !== undefined
+  )
 }

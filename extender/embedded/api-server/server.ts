@@ -56,7 +56,7 @@ function optionsOf(certificate: ServingCertificate | undefined): FastifyServerOp
     forceCloseConnections: true,
     return503OnClosing: false,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: 4096 },
-    frameworkErrors: (error, _request, reply) => void sendStatus(reply as FastifyReply, error)
+    frameworkErrors: (error, _request, reply) => void sendStatus(reply, error)
   }
   // The types of Fastify tie the two protocols to two types of server; nobody here looks at the server.
   return certificate ? ({ ...options, https: certificate } as FastifyServerOptions) : options

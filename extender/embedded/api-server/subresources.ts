@@ -30,11 +30,7 @@ export function subresource(call: Call, method: string): Answer {
   const { resource, version, subresource: name = '' } = call.target
   const known = subresourcesOf(resource, version).includes(name) ? handlers[name] : undefined
   if (!known && missing.has(name))
-    throw new StatusError(
-      501,
-      'NotImplemented',
-      `muster's embedded cluster has no ${resource.plural}/${name}: its containers run no processes`
-    )
+    throw new StatusError(501, 'NotImplemented', `muster's embedded cluster does not serve ${resource.plural}/${name}`)
   if (!known) throw unknown()
   const handler = known[method]
   if (!handler) throw notAllowed()

@@ -24,12 +24,12 @@ export function targetOf(path: string, resources: Resources): Target {
   const [plural = '', name, subresource] = names
   const resource = resources.find(group, version, plural)
   if (!resource || (namespace !== undefined && !resource.namespaced)) throw unknown()
-  return {
-    resource,
-    version,
-    ...(namespace !== undefined && { namespace }),
-    ...(name !== undefined && { name }),
-    ...(subresource !== undefined && { subresource })
+  return { resource, version, ...defined({ namespace, name, subresource }) }
+}
+
+function defined<K extends string>(fields: Readonly<Record<K, string | undefined>>): { readonly [Key in K]?: string } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [Key in K]?: string
   }
 }
 

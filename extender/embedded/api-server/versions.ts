@@ -11,5 +11,5 @@ export const versionInfo = {
   buildDate: '1970-01-01T00:00:00Z',
   goVersion: '',
   compiler: 'gc',
-  platform: `${process.platform}/${process.arch}`
+  platform: `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`
 }

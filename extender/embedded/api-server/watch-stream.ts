@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import type { Clock } from '../../clock.ts'
 
 /** Bytes that may stand in the buffers of one connection before events wait as references. */
 const highWater = 1024 * 1024
@@ -7,20 +8,25 @@ export type WatchStreamOptions<E> = {
   readonly response: ServerResponse
   /** The bytes of an event, made when it is sent. */
   readonly line: (event: E) => Buffer
-  /** Events that may wait before the watcher is cut. */
+  /** With more events waiting, a watcher is cut that has read nothing for `patienceMs`; with ten times as many, at once. */
   readonly backlog: number
+  readonly patienceMs: number
+  readonly clock: Clock
 }
 
 /** The answer to one watch: events go out as fast as the client reads, and a client that does not read is cut. */
 export class WatchStream<E> {
   readonly #options: WatchStreamOptions<E>
   #waiting: E[] = []
-  #most = Number.POSITIVE_INFINITY
+  /** Of the events that wait, so many do not count: they were there from the start. */
+  #initial = Number.POSITIVE_INFINITY
+  #read: number
   #sent = 0
   #ended = false
 
   constructor(options: WatchStreamOptions<E>) {
     this.#options = options
+    this.#read = options.clock.now()
     options.response.on('drain', () => this.#flush())
   }
 
@@ -31,7 +37,7 @@ export class WatchStream<E> {
 
   /** From now on a backlog counts; what waits already does not. */
   bound(): void {
-    this.#most = this.#waiting.length - this.#sent + this.#options.backlog
+    this.#initial = this.#waiting.length
   }
 
   push(event: E): void {
@@ -49,11 +55,16 @@ export class WatchStream<E> {
 
   #keep(event: E): void {
     this.#waiting.push(event)
-    if (this.#waiting.length - this.#sent > this.#most) this.#options.response.destroy()
+    const { response, backlog, patienceMs, clock } = this.#options
+    const late = this.#waiting.length - Math.max(this.#sent, this.#initial)
+    if (late <= backlog) return
+    // A burst from inside this process leaves nobody the time to read.
+    if (clock.now() - this.#read > patienceMs || late > 10 * backlog) response.destroy()
   }
 
   #flush(): void {
-    const { response, line } = this.#options
+    const { response, line, clock } = this.#options
+    this.#read = clock.now()
     while (!this.idle && response.writableLength < highWater) {
       const event = this.#waiting[this.#sent]
       this.#sent += 1
@@ -62,6 +73,7 @@ export class WatchStream<E> {
     if (!this.idle) return
     this.#waiting = []
     this.#sent = 0
+    this.#initial = 0
     if (this.#ended) response.end()
   }
 }

@@ -50,7 +50,9 @@ function begin(call: Call, response: ServerResponse, options: ListOptions): void
   const stream = new WatchStream<Item>({
     response,
     line: liner(call),
-    backlog: parts.watches.backlog
+    clock: parts.clock,
+    backlog: parts.watches.backlog,
+    patienceMs: parts.watches.patienceMs
   })
   const stops = [subscribe(call, stream, options)]
   stream.bound()

@@ -47,7 +47,10 @@ function count(job: Job, fresh: readonly Pod[]): Counted {
   if (job.spec.completionMode !== 'Indexed')
     return { ...total, succeeded: succeeded + succeeding.length, indexes: undefined }
   const limit = job.spec.completions ?? Infinity
-  const indexes = new Set([...parseIndexes(completedIndexes), ...succeeding.map(indexOf).filter(index => index < limit)])
+  const indexes = new Set([
+    ...parseIndexes(completedIndexes),
+    ...succeeding.map(indexOf).filter(index => index < limit)
+  ])
   return { ...total, succeeded: indexes.size, indexes }
 }
 

@@ -14,14 +14,17 @@ export type Verdict = {
 /** Whether a Job is decided: enough pods succeeded, too many failed, or its time is up. */
 export function verdictOn(job: Job, book: Account, now: number): Verdict | undefined {
   const earlier = job.status?.conditions?.find(({ type }) => type === 'FailureTarget' || type === 'SuccessCriteriaMet')
-  if (earlier !== undefined) {
-    const { reason = '', message = '' } = earlier
-    return { type: earlier.type === 'FailureTarget' ? 'Failed' : 'Complete', reason, message }
-  }
+  if (earlier !== undefined) return endOf(earlier)
   if (isComplete(job, book)) return reached
   if (book.failed + book.restarts > (job.spec.backoffLimit ?? 6)) return exceeded
   return isLate(job, now) ? late : undefined
 }
+
+const endOf = ({ type, reason = '', message = '' }: Condition): Verdict => ({
+  type: type === 'FailureTarget' ? 'Failed' : 'Complete',
+  reason,
+  message
+})
 
 const reached: Verdict = {
   type: 'Complete',

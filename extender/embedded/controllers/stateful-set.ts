@@ -86,9 +86,7 @@ function replaceOld(shared: Shared, set: Workload, pods: readonly Pod[]): void {
   }
   if (type === 'OnDelete') return
   const partition = rollingUpdate?.partition ?? 0
-  const old = pods
-    .filter(pod => ordinalOf(pod) >= partition && !isOf(pod, revisionOf(set)))
-    .toSorted(highestFirst)
+  const old = pods.filter(pod => ordinalOf(pod) >= partition && !isOf(pod, revisionOf(set))).toSorted(highestFirst)
   const waiting = pods.some(pod => !isReady(pod) && !old.includes(pod))
   const [first] = old
   if (first !== undefined && !waiting) deletePod(shared, first)

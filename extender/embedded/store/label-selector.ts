@@ -146,3 +146,20 @@ function setOf(tokens: string[]): readonly string[] {
 
 const complaint = (found: string, expected: string): Error =>
   new Error(`unable to parse requirement: found '${found}', expected: ${expected}`)
+
+/** A `metav1.LabelSelector` as conditions; a missing one selects nothing and is undefined. */
+export function requirementsOf(selector: unknown): readonly Requirement[] | undefined {
+  if (typeof selector !== 'object' || selector === null) return undefined
+  const { matchLabels = {}, matchExpressions = [] } = selector as {
+    readonly matchLabels?: Readonly<Record<string, string>>
+    readonly matchExpressions?: readonly { key: string; operator: Requirement['operator']; values?: readonly string[] }[]
+  }
+  const labels = Object.entries(matchLabels).map(([key, value]): Requirement => ({ key, operator: 'In', values: [value] }))
+  return [...labels, ...matchExpressions.map(({ key, operator, values = [] }) => ({ key, operator, values }))]
+}
+
+/** Whether a `metav1.LabelSelector` selects these labels. */
+export function labelSelectorMatches(selector: unknown, labels: Readonly<Record<string, string>>): boolean {
+  const requirements = requirementsOf(selector)
+  return requirements !== undefined && meets(labels, requirements)
+}

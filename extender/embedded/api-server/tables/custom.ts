@@ -27,18 +27,11 @@ export function customColumns(definitions: readonly Definition[]): readonly Colu
 
 function cellOf(value: unknown, type: Column['type'], now: number): Json {
   if (value === undefined || value === null) return null
-  switch (type) {
-    case 'date':
-      return since(value, now)
-    case 'integer':
-      return typeof value === 'number' ? Math.trunc(value) : null
-    case 'number':
-      return typeof value === 'number' ? value : null
-    case 'boolean':
-      return typeof value === 'boolean' ? value : null
-    case 'string':
-      return typeof value === 'string' ? value : JSON.stringify(value)
-  }
+  if (type === 'date') return since(value, now)
+  if (type === 'string') return typeof value === 'string' ? value : JSON.stringify(value)
+  const wanted = type === 'boolean' ? 'boolean' : 'number'
+  if (typeof value !== wanted) return null
+  return type === 'integer' ? Math.trunc(value as number) : (value as Json)
 }
 
 type Step = (value: unknown) => unknown

@@ -1,0 +1,45 @@
+import { type Clock, type Random, systemClock } from './clock.ts'
+import { type EmbeddedCluster, type Log, startEmbeddedCluster } from './embedded/cluster.ts'
+import { simulatedRuntime } from './embedded/kubelet/simulated.ts'
+import { controllers, kubelet, usualNodes } from './embedded/parts.ts'
+import { type Scheduler, startScheduler } from './embedded/scheduler/scheduler.ts'
+import { Projector } from './kubernetes/projections.ts'
+
+export type EmbedOptions = {
+  readonly nodes: number
+  readonly kubeconfigFile?: string
+  readonly log?: Log
+  readonly clock?: Clock
+  readonly random?: Random
+}
+
+/** A cluster in this process. It has no scheduler until one is started, since that must know where its extenders are. */
+export type Embedded = {
+  readonly cluster: EmbeddedCluster
+  /** Starts kube-scheduler's loop with a KubeSchedulerConfiguration; it ends with the cluster. */
+  schedule(config: Readonly<Record<string, unknown>>): Scheduler
+  stop(): Promise<void>
+}
+
+const silence: Log = { debug() {}, info() {}, warn() {}, error() {} }
+
+/** The composition root of the embedded cluster: API server, controllers, simulated kubelets, the scheduling loop. */
+export async function embed({ nodes, ...options }: EmbedOptions): Promise<Embedded> {
+  const { clock = systemClock, random = Math.random, log = silence } = options
+  const parts = [controllers, kubelet(usualNodes(nodes), [simulatedRuntime()])]
+  const cluster = await startEmbeddedCluster({ ...options, clock, random, log, parts })
+  const schedulers: Scheduler[] = []
+  return {
+    cluster,
+    schedule(config) {
+      const ground = { client: cluster.client, clock, random, log }
+      const scheduler = startScheduler({ ...ground, config, project: new Projector() })
+      schedulers.push(scheduler)
+      return scheduler
+    },
+    async stop() {
+      await Promise.all(schedulers.map(scheduler => scheduler.stop()))
+      await cluster.stop()
+    }
+  }
+}
