@@ -2,29 +2,14 @@
 import { parseArgs } from 'node:util'
 import { buildTools, type Tools } from './build.ts'
 import { Lab, type LabOptions } from './lab.ts'
-import { gangObjects, isBound, podObject, type NamedPod } from './objects.ts'
+import { isBound } from './objects.ts'
+import { type Way, ways } from './ways.ts'
 
 const { values } = parseArgs({ options: { rounds: { type: 'string' }, size: { type: 'string' } } })
 const rounds = Number(values.rounds ?? 5)
 const size = Number(values.size ?? 64)
 
-/** One way to ask for a gang. */
-interface Way {
-  readonly name: string
-  pods(lab: Lab, namespace: string): Promise<readonly NamedPod[]>
-}
-
-const gated: Way = { name: 'muster, gated', pods: async () => gangObjects({ name: 'gang', size, gated: true }) }
-const ungated: Way = { name: 'muster, ungated', pods: async () => gangObjects({ name: 'gang', size, gated: false }) }
-const loose: Way = { name: 'no gang, stock scheduler', pods: async () => single() }
-const native: Way = {
-  name: 'native gang (alpha of 1.36)',
-  async pods(lab, namespace) {
-    const group = { metadata: { name: 'gang' }, spec: { schedulingPolicy: { gang: { minCount: size } } } }
-    await lab.cluster.client.create(`/apis/scheduling.k8s.io/v1alpha2/namespaces/${namespace}/podgroups`, group)
-    return single('gang')
-  }
-}
+const { gated, ungated, native, loose } = ways(size)
 
 const tools = await buildTools()
 if (tools.kind === 'absent') {
@@ -66,9 +51,4 @@ function line(name: string, times: readonly number[]): string {
   const sorted = times.toSorted((one, other) => one - other).map(time => Math.round(time))
   const median = sorted[Math.floor(sorted.length / 2)]
   return `${name.padEnd(28)} median ${median} ms (${sorted.join(', ')})`
-}
-
-function single(podGroup?: string): readonly NamedPod[] {
-  const options = podGroup === undefined ? {} : { podGroup }
-  return Array.from({ length: size }, (_, index) => podObject(`pod-${index}`, options))
 }
