@@ -64,7 +64,7 @@ export type Gang = Settings & {
 }
 
 /** Where a pod stands, given the node that a binding of ours under way names. */
-export function memberState(pod: Pod, node: string | undefined): MemberState {
+function memberState(pod: Pod, node: string | undefined): MemberState {
   if (pod.phase === 'Succeeded') return 'succeeded'
   if (pod.phase === 'Failed') return 'failed'
   if (pod.terminating) return 'terminating'

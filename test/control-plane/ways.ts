@@ -25,7 +25,7 @@ export function ways(size: number): Readonly<Record<'gated' | 'ungated' | 'nativ
 }
 
 /** That many pods that belong to no gang, or to that native one. */
-export function single(size: number, podGroup?: string): readonly NamedPod[] {
+function single(size: number, podGroup?: string): readonly NamedPod[] {
   const options = podGroup === undefined ? {} : { podGroup }
   return Array.from({ length: size }, (_, index) => podObject(`pod-${index}`, options))
 }
