@@ -5,8 +5,12 @@ import { controllers, kubelet, usualNodes } from './embedded/parts.ts'
 import { type Scheduler, startScheduler } from './embedded/scheduler/scheduler.ts'
 import { Projector } from './kubernetes/projections.ts'
 
+export { list as threadDemos, suite as threadDemoSuite } from './embedded/demos/list.ts'
+
 export type EmbedOptions = {
   readonly nodes: number
+  /** Default 0: any that is free. */
+  readonly port?: number
   readonly kubeconfigFile?: string
   readonly log?: Log
   readonly clock?: Clock

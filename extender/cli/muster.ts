@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { reasonOf, UsageError } from '../errors.ts'
+import { embedded } from './embedded.ts'
 import { explain } from './explain.ts'
 import { gangs } from './gangs.ts'
 import { lint } from './lint.ts'
@@ -13,7 +14,7 @@ export type Command = {
   run(args: readonly string[]): Promise<void>
 }
 
-const commands: readonly Command[] = [serve, schedulerConfig, lint, gangs, explain]
+const commands: readonly Command[] = [serve, schedulerConfig, lint, gangs, explain, embedded]
 
 function help(): string {
   const rows = commands.map(({ name, summary }) => `  ${name.padEnd(18)}${summary}`)

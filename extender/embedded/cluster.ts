@@ -7,7 +7,7 @@ import type { WatchLimits } from './api-server/call.ts'
 import { selfMadeCertificate, type ServingCertificate } from './api-server/certificates.ts'
 import { Audit, type AuditEntry, Users } from './api-server/identity.ts'
 import { kubeconfigOf } from './api-server/kubeconfig.ts'
-import type { LogSource } from './api-server/logs.ts'
+import type { LogSource } from './api-server/log-source.ts'
 import { buildApiServer } from './api-server/server.ts'
 import { Lines } from './api-server/watch-lines.ts'
 

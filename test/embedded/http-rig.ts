@@ -4,23 +4,25 @@ import { type ClusterOptions, type EmbeddedCluster, startEmbeddedCluster } from 
 import type { KubeObject } from '../../extender/embedded/store/objects.ts'
 import { untilTrue } from './until.ts'
 
-export type Answer = { readonly status: number; readonly body: any; readonly headers: Record<string, any> }
+/** Parsed JSON, of which a test knows what it is. */
+export type Loose = ReturnType<typeof JSON.parse>
+export type Answer = { readonly status: number; readonly body: Loose; readonly headers: Record<string, Loose> }
 type Extra = { readonly type?: string; readonly headers?: Record<string, string> }
 
 /** An API server over plain HTTP, and how to ask it. */
 export type Rig = {
   readonly cluster: EmbeddedCluster
   /** The body: an object as JSON, text as it is. */
-  ask(method: string, path: string, body?: object | string, extra?: Extra): Promise<Answer>
-  get(path: string, accept?: string): Promise<Answer>
+  readonly ask: (method: string, path: string, body?: object | string, extra?: Extra) => Promise<Answer>
+  readonly get: (path: string, accept?: string) => Promise<Answer>
   /** The lines of a watch as they come. */
-  watch(path: string, accept?: string): Promise<Watch>
+  readonly watch: (path: string, accept?: string) => Promise<Watch>
 }
 
 export type Watch = {
-  readonly events: any[]
+  readonly events: Loose[]
   readonly ended: () => boolean
-  until(what: string, condition: (events: any[]) => boolean): Promise<any[]>
+  until(what: string, condition: (events: Loose[]) => boolean): Promise<Loose[]>
   close(): void
 }
 
@@ -34,7 +36,7 @@ export async function rig(t: Test, options: ClusterOptions = {}): Promise<Rig> {
   })
   const ask: Rig['ask'] = async (method, path, body, { type, headers = {} } = {}) => {
     const typed = body === undefined ? {} : { 'content-type': type ?? 'application/json' }
-    const text = typeof body === 'object' ? JSON.stringify(body) : body
+    const text = typeof body === 'object' && !Buffer.isBuffer(body) ? JSON.stringify(body) : body
     const answer = await request(cluster.url + path, {
       dispatcher,
       method: method as 'GET',
@@ -51,7 +53,7 @@ export async function rig(t: Test, options: ClusterOptions = {}): Promise<Rig> {
       ...{ dispatcher, signal: ending.signal },
       ...(accept !== undefined && { headers: { accept } })
     })
-    const [events, state]: [any[], { ended: boolean; rest: string }] = [[], { ended: false, rest: '' }]
+    const [events, state]: [Loose[], { ended: boolean; rest: string }] = [[], { ended: false, rest: '' }]
     const read = async () => {
       for await (const chunk of answer.body) {
         const lines = (state.rest + String(chunk)).split('\n')

@@ -4,7 +4,7 @@ import { columnsOf } from '../../extender/embedded/api-server/tables/columns-of.
 import { humanDuration } from '../../extender/embedded/api-server/tables/duration.ts'
 import { podSummary } from '../../extender/embedded/api-server/tables/pods.ts'
 import type { KubeObject } from '../../extender/embedded/store/objects.ts'
-import { configMap, configMaps, pod, pods, rig } from './http-rig.ts'
+import { configMap, configMaps, pod, pods, rig, type Loose } from './http-rig.ts'
 
 const table =
   'application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json'
@@ -157,7 +157,7 @@ t.test('a list as a table, with metadata, objects or nothing beside the cells', 
   await ask('POST', configMaps, configMap('c', { x: 'y' }))
   const { body } = await get(pods, table)
   t.match(body, { kind: 'Table', apiVersion: 'meta.k8s.io/v1', metadata: { resourceVersion: String } })
-  const headers = body.columnDefinitions.map(({ name, priority }: any) => `${name}${priority === 0 ? '' : '*'}`)
+  const headers = body.columnDefinitions.map(({ name, priority }: Loose) => `${name}${priority === 0 ? '' : '*'}`)
   t.strictSame(headers.join(' '), 'Name Ready Status Restarts Age IP* Node* Nominated Node* Readiness Gates*')
   t.strictSame(body.rows[0].cells.slice(0, 4), ['a', '0/1', 'Pending', '0'])
   t.match(body.rows[0].object, { kind: 'PartialObjectMetadata', metadata: { name: 'a' } })
@@ -202,27 +202,27 @@ t.test('discovery, old and new, says the same', async t => {
     const { body, headers } = await get(path, modern)
     t.equal(headers['content-type'], 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList')
     for (const { metadata, versions } of body.items)
-      for (const { version, resources } of versions)
-        for (const { resource, subresources = [] } of resources) {
-          const key =
-            metadata.name === undefined || metadata.name === '' ? `api/${version}` : `apis/${metadata.name}/${version}`
-          const all = names.get(key) ?? new Set()
-          names.set(key, all.add(resource))
-          for (const { subresource } of subresources) all.add(`${resource}/${subresource}`)
-        }
+      for (const { version, resources } of versions) {
+        const key = metadata.name === '' ? `api/${version}` : `apis/${metadata.name}/${version}`
+        const all = resources.flatMap(({ resource, subresources = [] }: Loose) => [
+          resource,
+          ...subresources.map(({ subresource }: Loose) => `${resource}/${subresource}`)
+        ])
+        names.set(key, new Set(all))
+      }
   }
   for (const [path, want] of names) {
     const { body } = await get(`/${path}`)
-    t.strictSame(new Set(body.resources.map((each: any) => each.name)), want, path)
+    t.strictSame(new Set(body.resources.map((each: Loose) => each.name)), want, path)
   }
   const { body: groups } = await get('/apis')
   t.strictSame(
-    new Set(groups.groups.map((each: any) => each.name)),
+    new Set(groups.groups.map((each: Loose) => each.name)),
     new Set([...names.keys()].filter(key => key !== 'api/v1').map(key => key.split('/')[1]))
   )
   t.match((await get('/apis/apps')).body, { kind: 'APIGroup', preferredVersion: { groupVersion: 'apps/v1' } })
   t.match(
-    (await get('/api/v1')).body.resources.find((each: any) => each.name === 'pods'),
+    (await get('/api/v1')).body.resources.find((each: Loose) => each.name === 'pods'),
     { shortNames: ['po'], categories: ['all'] }
   )
   t.match((await get('/version')).body, { major: '1', minor: '36' })
@@ -235,7 +235,7 @@ t.test('discovery, old and new, says the same', async t => {
 t.test('OpenAPI: every reference resolves, and what kubectl looks for is there', async t => {
   const { get } = await rig(t)
   const index = (await get('/openapi/v3')).body.paths
-  for (const [path, { serverRelativeURL }] of Object.entries<any>(index)) {
+  for (const [path, { serverRelativeURL }] of Object.entries<Loose>(index)) {
     const { body } = await get(serverRelativeURL)
     const refs = [...JSON.stringify(body).matchAll(/"\$ref":"#\/components\/schemas\/([^"]+)"/g)].map(([, ref]) => ref!)
     t.strictSame(
@@ -243,13 +243,13 @@ t.test('OpenAPI: every reference resolves, and what kubectl looks for is there',
       [],
       path
     )
-    const patches = Object.values<any>(body.paths).flatMap(({ patch }) => patch ?? [])
+    const patches = Object.values<Loose>(body.paths).flatMap(({ patch }) => patch ?? [])
     t.ok(patches.length > 0)
     for (const { parameters, 'x-kubernetes-group-version-kind': gvk } of patches)
-      t.ok(gvk.kind && parameters.some(({ name }: any) => name === 'fieldValidation'), `${path} ${gvk.kind}`)
+      t.ok(gvk.kind && parameters.some(({ name }: Loose) => name === 'fieldValidation'), `${path} ${gvk.kind}`)
   }
   const { body } = await get('/openapi/v3/apis/apps/v1')
-  const deployment = Object.values<any>(body.components.schemas).find(
+  const deployment = Object.values<Loose>(body.components.schemas).find(
     each => each['x-kubernetes-group-version-kind']?.[0].kind === 'Deployment'
   )
   t.match(deployment, {
@@ -258,9 +258,10 @@ t.test('OpenAPI: every reference resolves, and what kubectl looks for is there',
   })
 })
 
+const column = (name: string, type: string, jsonPath: string, more = {}) => ({ name, type, jsonPath, ...more })
+
 t.test('custom resources: discovery, columns, OpenAPI, subresources', async t => {
   const { ask, get } = await rig(t)
-  const column = (name: string, type: string, jsonPath: string, more = {}) => ({ name, type, jsonPath, ...more })
   const version = {
     ...{
       name: 'v1',
@@ -300,7 +301,7 @@ t.test('custom resources: discovery, columns, OpenAPI, subresources', async t =>
   t.equal((await ask('POST', things, { metadata: { name: 'a' }, spec })).status, 201)
   const { body } = await get(things, table)
   t.strictSame(
-    body.columnDefinitions.map((each: any) => each.name),
+    body.columnDefinitions.map((each: Loose) => each.name),
     ['Name', 'N', 'Ready', 'First', 'Odd', 'Age']
   )
   t.strictSame(body.rows[0].cells.slice(0, 5), ['a', 3, null, 'one', null])

@@ -24,8 +24,13 @@ t.test('one client creates pods over one connection', async t => {
   for (let index = 0; index < 200; index++) await post(agent, url, pod(`warm-${index}`))
   const count = 1000
   const start = performance.now()
-  for (let index = 0; index < count; index++) t.equal(await post(agent, url, pod(`p-${index}`)), 201) || t.bailout()
+  const refused: number[] = []
+  for (let index = 0; index < count; index++) {
+    const status = await post(agent, url, pod(`p-${index}`))
+    if (status !== 201) refused.push(status)
+  }
   const perSecond = Math.round(count / ((performance.now() - start) / 1000))
+  t.strictSame(refused, [])
   t.comment(`${perSecond} a second, client and server in one process`)
   t.ok(perSecond > 200, `${perSecond} a second; the limit here is wide, since other tests run beside`)
 })

@@ -104,9 +104,8 @@ t.test('a stock kube-scheduler schedules plain pods over HTTP', { skip }, async 
     })
   )
   await startStock(it, config)
-  const name = (index: number): string => `plain-${index}`
   for (let index = 0; index < 20; index++) {
-    const pod = podObject(name(index), { cpu: '1' }) as KubeObject & { spec: object }
+    const pod = podObject(`plain-${index}`, { cpu: '1' }) as KubeObject & { spec: object }
     it.cluster.client.create('pods', { ...pod, spec: { ...pod.spec, schedulerName: 'default-scheduler' } })
   }
   await it.until('20 pods run', () => it.pods().filter(pod => pod.status.phase === 'Running').length === 20)

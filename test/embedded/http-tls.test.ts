@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { Agent, request } from 'undici'
+import type { Loose } from './http-rig.ts'
 import { startEmbeddedCluster } from '../../extender/embedded/cluster.ts'
 import { selfMadeCertificate } from '../../extender/embedded/api-server/certificates.ts'
 
@@ -53,7 +54,7 @@ t.test('TLS: the kubeconfig has all that a client needs, and the file is its own
   t.teardown(() => dispatcher.destroy())
   const headers = { authorization: `Bearer ${config.users[0].user.token}` }
   const answer = await request(`${server}/api/v1/namespaces`, { dispatcher, headers })
-  t.equal(((await answer.body.json()) as any).items.length, 4)
+  t.equal(((await answer.body.json()) as Loose).items.length, 4)
   t.equal(cluster.audit[0]?.user, 'admin')
   await t.rejects(request(`${server}/version`), /certificate/, 'and whoever does not know the CA does not trust it')
 })

@@ -3,10 +3,10 @@ import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { ManualClock } from '../kubernetes/manual-clock.ts'
-import { configMap, configMaps, pod, pods, rig } from './http-rig.ts'
+import { configMap, configMaps, pod, pods, rig, type Loose } from './http-rig.ts'
 import { untilTrue } from './until.ts'
 
-const told = (events: any[]): string[] =>
+const told = (events: Loose[]): string[] =>
   events.map(({ type, object }) => `${type} ${object.metadata?.name ?? object.code}`)
 
 t.test('a watch tells what changes after a version, and without one what is there first', async t => {

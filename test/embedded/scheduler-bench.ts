@@ -25,9 +25,9 @@ export type Bench = {
   readonly api: Api
   readonly scheduler: Scheduler
   node(name: string, options?: NodeOptions): void
-  pod(name: string, options?: PodOptions & { priority?: number; spec?: object }): KubeObject
-  /** A pod that stands on a node already. */
-  bound(name: string, node: string, options?: PodOptions & { priority?: number; spec?: object }): KubeObject
+  pod(name: string, options?: BenchPod): KubeObject
+  /** A pod that stands on a node already, and began to run after those before it. */
+  bound(name: string, node: string, options?: BenchPod): KubeObject
   get(name: string): Pod | undefined
   uid(name: string): string
   nodeOf(name: string): string | undefined
@@ -41,6 +41,9 @@ export type Bench = {
   /** Long enough for everything that is under way on this machine; for what must not happen. */
   quiet(): Promise<void>
 }
+
+/** `never`: of a class that may not preempt. */
+export type BenchPod = PodOptions & { priority?: number; never?: boolean; spec?: object }
 
 export type BenchOptions = {
   readonly clock?: Clock
@@ -77,17 +80,18 @@ export function bench(t: Test, options: BenchOptions = {}): Bench {
     config: { kind: 'KubeSchedulerConfiguration', profiles: [{ schedulerName: 'muster' }], extenders, ...config }
   })
   t.teardown(() => scheduler.stop())
+  let started = 0
   const get = (name: string) => api.get({ resource: 'pods', namespace: 'default', name }) as Pod | undefined
   return {
     api,
     scheduler,
     get,
     node: (name, node = {}) => void api.create('nodes', nodeObject(name, { slots: 10, ...node }) as KubeObject),
-    pod: (name, pod = {}) => api.create('pods', withSpec(name, pod)),
+    pod: (name, pod = {}) => api.create('pods', withSpec(name, pod, api)),
     bound(name, node, pod = {}) {
-      const made = api.create('pods', withSpec(name, { ...pod, spec: { ...pod.spec, nodeName: node } }))
-      const now = new Date(Date.UTC(2026, 0, 1)).toISOString()
-      const status = { phase: 'Running', startTime: now }
+      const made = api.create('pods', withSpec(name, { ...pod, spec: { ...pod.spec, nodeName: node } }, api))
+      const startTime = new Date(Date.UTC(2026, 0, 1, 0, started++)).toISOString()
+      const status = { phase: 'Running', startTime }
       return api.patch({ resource: 'pods', namespace: 'default', name }, { status }, { subresource: 'status' }) ?? made
     },
     uid: name => get(name)?.metadata.uid ?? '',
@@ -117,17 +121,21 @@ export function bench(t: Test, options: BenchOptions = {}): Bench {
   }
 }
 
-function withSpec(name: string, options: PodOptions & { priority?: number; spec?: object }): KubeObject {
-  const { priority, spec, ...rest } = options
-  const pod = podObject(name, rest)
+function withSpec(name: string, options: BenchPod, api: Api): KubeObject {
+  const { priority, never = false, spec, ...rest } = options
+  const ranked = priority === undefined ? {} : { priorityClassName: classOf(priority, never, api) }
+  const pod = podObject(name, { ...rest, ...ranked })
   const metadata = { ...pod.metadata, namespace: 'default' }
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    ...pod,
-    metadata,
-    spec: { ...(pod['spec'] as object), ...(priority !== undefined && { priority }), ...spec }
-  }
+  return { apiVersion: 'v1', kind: 'Pod', ...pod, metadata, spec: { ...(pod['spec'] as object), ...spec } }
+}
+
+/** Pods have their priority from a class only. */
+function classOf(value: number, never: boolean, api: Api): string {
+  const [resource, name] = ['priorityclasses.scheduling.k8s.io', `${never ? 'never' : 'class'}-${value}`]
+  if (api.get({ resource, name })) return name
+  const policy = never ? { preemptionPolicy: 'Never' } : {}
+  const type = { apiVersion: 'scheduling.k8s.io/v1', kind: 'PriorityClass' }
+  return api.create(resource, { ...type, metadata: { name }, value, ...policy }).metadata.name
 }
 
 /** An extender that ends with the test. */

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Answer, Call } from './fake-extender.ts'
-import { type Bench, bench, entry, fakeExtender } from './scheduler-bench.ts'
+import { type Bench, bench, type BenchPod, entry, fakeExtender } from './scheduler-bench.ts'
 
 const claims = 'no new claims to deallocate, preemption: 0/'
 const said = (nodes: number, filters: string, preemption: string) =>
@@ -19,7 +19,7 @@ const gone = (b: Bench) =>
   ['a-1', 'a-2', 'b-1'].filter(name => b.get(name)?.metadata.deletionTimestamp !== undefined || !b.get(name))
 
 type Case = {
-  pod?: { priority?: number; cpu?: string; spec?: object }
+  pod?: BenchPod
   budgets?: object[]
   /** Answers of the preempt verb, from the uids of pods by name. */
   preempt?: (uid: (name: string) => string, call: Call) => Answer
@@ -64,7 +64,7 @@ const cases: Record<string, Case> = {
     }
   },
   'never for a pod that may not': {
-    pod: { priority: 9, cpu: '1', spec: { preemptionPolicy: 'Never' } },
+    pod: { priority: 9, cpu: '1', never: true },
     want: {
       evicted: [],
       said: said(

@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import type { PodOptions } from '../control-plane/objects.ts'
 import type { Answer, Call } from './fake-extender.ts'
-import { bench, entry, fakeExtender } from './scheduler-bench.ts'
+import { bench, type BenchPod, entry, fakeExtender } from './scheduler-bench.ts'
 
 type Scripts = Record<string, (call: Call) => Answer | Promise<Answer>>
 type Want = { calls: string[]; node?: string | undefined; said?: string }
@@ -10,7 +9,7 @@ type Case = {
   script?: Scripts
   config?: Record<string, unknown>
   nodes?: string[]
-  pod?: PodOptions & { priority?: number; spec?: object }
+  pod?: BenchPod
   /** A node in the pod's status before the scheduler sees it ungated. */
   nominated?: string
   want: Want

@@ -1,14 +1,14 @@
 import t from 'tap'
 import { mostFeasible } from '../../extender/embedded/scheduler/filtering.ts'
-import type { NodeOptions, PodOptions } from '../control-plane/objects.ts'
+import type { NodeOptions } from '../control-plane/objects.ts'
 import { ManualClock } from '../kubernetes/manual-clock.ts'
-import { bench } from './scheduler-bench.ts'
+import { bench, type BenchPod } from './scheduler-bench.ts'
 
 type Case = {
   nodes?: Record<string, NodeOptions & { unschedulable?: boolean }>
   /** Bound ones, as name → node. */
-  bound?: Record<string, [node: string, pod?: PodOptions & { priority?: number; spec?: object }]>
-  pod?: PodOptions & { priority?: number; spec?: object }
+  bound?: Record<string, [node: string, pod?: BenchPod]>
+  pod?: BenchPod
   want: { node: string } | { said: string }
 }
 

@@ -16,6 +16,7 @@ export class MusterChild {
   apiUrl = ''
   readonly #process: ChildProcess
   readonly #tail: string[] = []
+  readonly #kill = (): unknown => this.#process.kill('SIGKILL')
 
   private constructor(kubeconfig: string) {
     const listen = ['--listen', '127.0.0.1:0', '--api-listen', '127.0.0.1:0']
@@ -23,17 +24,24 @@ export class MusterChild {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: withoutOurs(process.env)
     })
+    process.once('exit', this.#kill)
   }
 
   /** Starts one and waits until it has seen the cluster. */
   static async start(kubeconfig: string): Promise<MusterChild> {
     const child = new MusterChild(kubeconfig)
-    await child.#ready()
-    return child
+    try {
+      await child.#ready()
+      return child
+    } catch (error) {
+      await child.stop()
+      throw error
+    }
   }
 
   async stop(): Promise<void> {
-    if (this.#process.exitCode !== null) return
+    process.off('exit', this.#kill)
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null || this.#process.pid === undefined) return
     const end = new Promise(resolve => this.#process.once('exit', resolve))
     this.#process.kill('SIGTERM')
     await end

@@ -2,8 +2,8 @@ import { request } from 'undici'
 import { explain } from '../explain.ts'
 import type { Stage } from './stage.ts'
 
-/** Something to see, that can also be seen alone. */
-export type Demo = {
+/** Something to see of gangs, that can also be seen alone. */
+export type GangDemo = {
   readonly name: string
   readonly summary: string
   run(stage: Stage): Promise<void>
@@ -12,17 +12,17 @@ export type Demo = {
 const gangOf6 = 'gang.yaml'
 const gangOf4 = 'gang-that-waits.yaml'
 
-export const gang: Demo = {
+const gang: GangDemo = {
   name: 'gang',
   summary: 'a gang of six that starts whole',
   async run(stage) {
     stage.view.say('Eight nodes with 8 cores each. Six pods come that ask for 5 cores each, as one gang:')
     await started(stage, gangOf6, { job: 'render', size: 6 })
-    stage.view.say('muster chose all six nodes before it let the first pod go; the scheduler was asked once per pod.')
+    stage.view.say('muster chose all six nodes before it let the first pod go.')
   }
 }
 
-export const explanation: Demo = {
+const explanation: GangDemo = {
   name: 'explanation',
   summary: 'a gang that does not fit is refused whole, told why, and starts when there is room',
   async run(stage) {
@@ -47,13 +47,16 @@ export const explanation: Demo = {
   }
 }
 
-export const preemption: Demo = {
+const preemption: GangDemo = {
   name: 'preemption',
   summary: 'a gang of higher priority takes the room of others',
   async run({ view }) {
     view.say('Not yet: muster does not evict for a gang so far.')
   }
 }
+
+/** In the order in which they are shown. */
+export const gangDemos: readonly GangDemo[] = [gang, explanation, preemption]
 
 async function started(
   stage: Stage,

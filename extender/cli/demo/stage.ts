@@ -1,7 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseAllDocuments } from 'yaml'
 import { loadConfig } from '../../config.ts'
@@ -22,25 +21,24 @@ export class Stage {
   readonly kubeconfig: string
   readonly muster: MusterChild
   readonly #embedded: Embedded
-  readonly #dir: string
 
-  private constructor(parts: { view: View; dir: string; kubeconfig: string; embedded: Embedded; muster: MusterChild }) {
+  private constructor(parts: { view: View; kubeconfig: string; embedded: Embedded; muster: MusterChild }) {
     this.view = parts.view
     this.kubeconfig = parts.kubeconfig
     this.muster = parts.muster
-    this.#dir = parts.dir
     this.#embedded = parts.embedded
   }
 
   static async open(view: View): Promise<Stage> {
     const dir = mkdtempSync(join(tmpdir(), 'muster-demo-'))
+    process.once('exit', () => rmSync(dir, { recursive: true, force: true }))
     const kubeconfig = join(dir, 'kubeconfig')
     const embedded = await embed({ nodes, kubeconfigFile: kubeconfig })
     try {
       const muster = await MusterChild.start(kubeconfig)
       const config = loadConfig(['--kubeconfig', kubeconfig], {})
       embedded.schedule({ ...schedulerConfiguration(config, muster.url) })
-      return new Stage({ view, dir, kubeconfig, embedded, muster })
+      return new Stage({ view, kubeconfig, embedded, muster })
     } catch (error) {
       await embedded.stop()
       throw error
@@ -50,7 +48,6 @@ export class Stage {
   async close(): Promise<void> {
     await this.muster.stop()
     await this.#embedded.stop()
-    rmSync(this.#dir, { recursive: true, force: true })
   }
 
   /** Of the API server. */
@@ -97,7 +94,10 @@ export class Stage {
 type PodSpec = { readonly nodeName?: string; readonly schedulingGates?: readonly unknown[] }
 type PodStatus = { readonly phase?: string; readonly nominatedNodeName?: string }
 
-function memberOf(name: string, { nodeName, schedulingGates = [] }: PodSpec, { phase = 'Pending' }: PodStatus): Member {
-  const waiting = schedulingGates.length > 0 ? 'gated' : phase
-  return { name, node: nodeName, state: nodeName === undefined ? waiting : phase }
+/** A pod without a node is gated or pending, or planned once muster has nominated one. */
+function memberOf(name: string, spec: PodSpec, { phase = 'Pending', nominatedNodeName }: PodStatus): Member {
+  const { nodeName, schedulingGates = [] } = spec
+  if (nodeName !== undefined) return { name, node: nodeName, state: phase }
+  if (nominatedNodeName !== undefined) return { name, node: nominatedNodeName, state: 'planned' }
+  return { name, node: undefined, state: schedulingGates.length > 0 ? 'gated' : phase }
 }

@@ -69,7 +69,7 @@ export class View {
 
   /** A line that wraps would be two when it is redrawn. */
   #cut(text: string): string {
-    const { columns = 80 } = this.#screen
+    const columns = this.#screen.columns || 80
     return text.length < columns ? text : `${text.slice(0, columns - 2)}…`
   }
 }

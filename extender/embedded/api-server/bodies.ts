@@ -1,5 +1,5 @@
 import { parseDocument } from 'yaml'
-import { apiVersionOf } from '../api/resources.ts'
+import { apiVersionOf } from '../api/resource.ts'
 import type { PatchType } from '../store/client.ts'
 import { type Json, type KubeObject, StatusError } from '../store/objects.ts'
 import { record } from './fields.ts'

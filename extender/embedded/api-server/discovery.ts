@@ -1,4 +1,5 @@
-import type { Resource, Resources } from '../api/resources.ts'
+import type { Resource } from '../api/resource.ts'
+import type { Resources } from '../api/resources.ts'
 import { reviewGroups } from './reviews.ts'
 import { subresourcesOf } from './target.ts'
 
@@ -61,7 +62,8 @@ function entries(resources: Resources): ReadonlyMap<string, ReadonlyMap<string, 
     groups.set(entry.group, versions)
     versions.set(entry.version, [...(versions.get(entry.version) ?? []), entry])
   }
-  for (const resource of resources) for (const version of resource.versions) add(entryOf(resource, version))
+  const sorted = [...resources].toSorted((one, other) => (one.plural < other.plural ? -1 : 1))
+  for (const resource of sorted) for (const version of resource.versions) add(entryOf(resource, version))
   for (const [group, kinds] of Object.entries(reviewGroups)) for (const kind of kinds) add(reviewEntry(group, kind))
   return groups
 }

@@ -2,24 +2,9 @@ import type { ServerResponse } from 'node:http'
 import { type KubeObject, type Reference, StatusError } from '../store/objects.ts'
 import type { Answer, Call } from './call.ts'
 import { at, list, text } from './fields.ts'
+import type { LogLine } from './log-source.ts'
 import { flag, integer, param, type Query } from './query.ts'
 import { referenceOf } from './target.ts'
-
-export type LogLine = {
-  /** Milliseconds since the epoch. */
-  readonly at: number
-  /** Without its end of line. */
-  readonly text: string
-}
-
-/** What containers wrote, as the kubelet keeps it. */
-export interface LogSource {
-  /** Undefined where there is no such pod or container; `previous` asks for the run before its last restart. */
-  logs(
-    pod: { readonly namespace?: string; readonly name: string },
-    options?: { readonly container?: string; readonly previous?: boolean }
-  ): readonly LogLine[] | undefined
-}
 
 type Wish = {
   readonly call: Call

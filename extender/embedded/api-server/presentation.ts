@@ -1,4 +1,4 @@
-import { apiVersionOf } from '../api/resources.ts'
+import { apiVersionOf } from '../api/resource.ts'
 import type { KubeObject } from '../store/objects.ts'
 import type { Call } from './call.ts'
 import { param } from './query.ts'
@@ -12,7 +12,7 @@ type ListMeta = {
 }
 
 /** An object as one of the version that was asked for. */
-export function versioned({ parts, target }: Call, object: KubeObject): KubeObject {
+function versioned({ parts, target }: Call, object: KubeObject): KubeObject {
   return parts.api.inVersion(object, target.resource, target.version)
 }
 

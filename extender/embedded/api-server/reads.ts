@@ -10,7 +10,7 @@ export function get(call: Call): Answer {
 }
 
 /** The object that the path names, as it is stored; throws 404. */
-export function existing({ parts: { api }, target }: Call): KubeObject {
+function existing({ parts: { api }, target }: Call): KubeObject {
   const reference = referenceOf(target)
   return api.get(reference) ?? api.notFound(reference)
 }

@@ -57,8 +57,8 @@ function bindPod({ parts, query, target }: Call, binding: ReturnType<typeof type
   const kind = text(binding, 'target.kind', 'Node')
   if (kind !== 'Node')
     throw invalidBinding(target.name ?? '', `target.kind: Unsupported value: "${kind}": supported values: "Node"`)
-  const { uid, annotations } = binding.metadata
-  const wish = { node, ...(uid && { uid }), ...(annotations && { annotations }) }
+  const { uid, annotations, labels } = binding.metadata
+  const wish = { node, ...(uid && { uid }), ...(annotations && { annotations }), ...(labels && { labels }) }
   if (!isDryRun(query)) parts.api.bind(referenceOf(target), wish)
   else if (!parts.api.get(referenceOf(target))) parts.api.notFound(referenceOf(target))
   return { status: 201, body: success(undefined, 201) }

@@ -1,4 +1,5 @@
-import type { Resource, Resources } from '../api/resources.ts'
+import type { Resource } from '../api/resource.ts'
+import type { Resources } from '../api/resources.ts'
 import type { Reference } from '../store/objects.ts'
 import { StatusError } from '../store/objects.ts'
 

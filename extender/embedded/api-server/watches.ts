@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import { apiVersionOf } from '../api/resources.ts'
+import { apiVersionOf } from '../api/resource.ts'
 import type { ListOptions, WatchEvent } from '../store/client.ts'
 import { StatusError } from '../store/objects.ts'
 import type { Answer, Call } from './call.ts'

@@ -1,3 +1,4 @@
+import { isMadeByUpdate } from '../api/updates.ts'
 import { StatusError } from '../store/objects.ts'
 import { objectIn, optionsIn, patchIn, typed, parsed, placed } from './bodies.ts'
 import type { Answer, Call } from './call.ts'
@@ -18,16 +19,22 @@ export function create(call: Call): Answer {
 export function update(call: Call): Answer {
   const { parts, target, query, warn } = call
   const { id } = target.resource
-  const options = writing(query, warn)
+  const { resource, subresource: part } = target
+  let isNew = false
+  const created = (made: boolean): void => {
+    isNew = made
+  }
+  const options = { ...writing(query, warn), created }
   // Says 404 before it says what is wrong with the body.
-  if (parts.api.get(referenceOf(target)) === undefined) parts.api.notFound(referenceOf(target))
+  if (parts.api.get(referenceOf(target)) === undefined && !isMadeByUpdate(resource, part))
+    parts.api.notFound(referenceOf(target))
   if (target.subresource === 'scale') {
     const scale = placed(typed(parsed(call.body), 'autoscaling/v1', 'Scale'), target)
     return { status: 200, body: parts.api.update(id, scale, 'scale', options) }
   }
-  const subresource = target.subresource === 'status' ? ('status' as const) : undefined
+  const subresource = part === 'status' || part === 'finalize' ? part : undefined
   const object = parts.api.update(id, objectIn(call.body, target), subresource, options)
-  return { status: 200, body: presented(call, object) }
+  return { status: isNew ? 201 : 200, body: presented(call, object) }
 }
 
 /** PATCH of an object, its status or its scale. */

@@ -1,15 +1,20 @@
-import type { DeleteOptions, ListOptions, Subresource, WatchEvent } from '../store/client.ts'
+import type { Binding, DeleteOptions, ListOptions, Subresource, WatchEvent } from '../store/client.ts'
 import type { Json, KubeObject, Reference } from '../store/objects.ts'
 import { Store } from '../store/store.ts'
-import { bind, type Binding } from './binding.ts'
+import { bind } from './binding.ts'
 import { Deletion } from './deletion.ts'
-import { notFound } from './errors.ts'
+import { conflict, notFound } from './errors.ts'
 import { evict } from './eviction.ts'
 import { Reader } from './reader.ts'
-import { apiVersionOf, keyOf, type Resource, Resources } from './resources.ts'
-import { patched } from './patch.ts'
+import { apiVersionOf, keyOf, type Resource } from './resource.ts'
+import { Resources } from './resources.ts'
+import { checkApplied, patched } from './patch.ts'
+import { fields } from './fields.ts'
+import { systemClasses } from './kinds/priority-classes.ts'
+import { withMetadata } from './metadata.ts'
 import { scaleOf, scaled } from './scale.ts'
 import type { ApiOptions, EmbeddedApi, Page, PageOptions, PatchOptions, WriteOptions } from './types.ts'
+import { isMadeByUpdate } from './updates.ts'
 import { Writer } from './writer.ts'
 
 /** Opens an API over an empty store that holds the namespaces which every cluster has. */
@@ -19,6 +24,7 @@ export function openApi(options: ApiOptions): EmbeddedApi {
   const api = new Api(store, options)
   for (const name of ['default', 'kube-node-lease', 'kube-public', 'kube-system'])
     api.create('namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
+  for (const object of systemClasses) api.create('priorityclasses.scheduling.k8s.io', object)
   return api
 }
 
@@ -27,6 +33,9 @@ function throwLater(error: unknown): void {
     throw error
   })
 }
+
+const missing = (uid: string): string =>
+  `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`
 
 class Api implements EmbeddedApi {
   readonly resources = new Resources()
@@ -67,26 +76,37 @@ class Api implements EmbeddedApi {
     const { namespace = 'default', name } = object.metadata
     const reference = { resource: id, namespace, name }
     if (subresource === 'scale') return this.#scale(resource, reference, () => object, options)
+    if (isMadeByUpdate(resource, subresource) && this.get(reference) === undefined)
+      return this.#make(resource, object, options)
     return this.#writer.update(resource, reference, () => object, { ...options, subresource, replaces: true })
   }
 
   patch(reference: Reference, patch: Json, options: PatchOptions = {}): KubeObject {
     const resource = this.#reader.resource(reference.resource)
     const { type = 'merge', subresource } = options
-    const change = (object: KubeObject): KubeObject => patched(resource, object, patch, type)
+    const change = (object: KubeObject): KubeObject => patched(resource, object, patch, options)
     if (subresource === 'scale') return this.#scale(resource, reference, change, options)
     if (type === 'apply' && subresource === undefined && this.get(reference) === undefined)
       return this.#applyNew(resource, reference, patch, options)
     options.created?.(false)
-    return this.#writer.update(resource, reference, change, { ...options, subresource })
+    return this.#writer.update(resource, reference, change, { ...options, subresource, patch })
   }
 
   #applyNew(resource: Resource, reference: Reference, patch: Json, options: PatchOptions): KubeObject {
-    options.created?.(true)
+    checkApplied(resource, fields(patch))
     const object = patch as unknown as KubeObject
     const { name, namespace } = keyOf(resource, reference)
+    const { uid } = object.metadata ?? {}
+    if (uid) throw conflict(resource, name, missing(uid))
     const metadata = { ...object.metadata, name, ...(namespace === '' ? {} : { namespace }) }
-    return this.#writer.create(resource, { ...object, metadata }, options)
+    return this.#make(resource, { ...object, metadata }, options)
+  }
+
+  /** Makes what an update or an apply is of; a version that it may name is none of its. */
+  #make(resource: Resource, object: KubeObject, options: WriteOptions): KubeObject {
+    const made = this.#writer.create(resource, withMetadata(object, { resourceVersion: undefined }), options)
+    options.created?.(true)
+    return made
   }
 
   #scale(
@@ -119,7 +139,8 @@ class Api implements EmbeddedApi {
   }
 
   evict(pod: Reference, options: DeleteOptions & { readonly dryRun?: boolean } = {}): void {
-    evict({ store: this.#store, writer: this.#writer, deletion: this.#deletion }, pod, options)
+    const [pods, budgets] = [this.#reader.resource('pods'), this.#reader.resource('poddisruptionbudgets.policy')]
+    evict({ writer: this.#writer, deletion: this.#deletion, pods, budgets }, pod, options)
   }
 
   watch(

@@ -1,4 +1,4 @@
-import type { Resource } from './resources.ts'
+import type { Resource } from './resource.ts'
 
 type Line = {
   readonly short?: string

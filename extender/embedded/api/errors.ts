@@ -1,5 +1,5 @@
 import { type KubeObject, StatusError } from '../store/objects.ts'
-import type { Resource } from './resources.ts'
+import type { Resource } from './resource.ts'
 
 /** What is wrong with one field, in upstream's words. */
 export type Problem = {
@@ -34,9 +34,11 @@ export function notFound(resource: Resource, name: string): StatusError {
   return new StatusError(404, 'NotFound', `${named(resource, name)} not found`, detailsOf(resource, name))
 }
 
-export function alreadyExists(resource: Resource, name: string): StatusError {
-  const details = detailsOf(resource, name)
-  return new StatusError(409, 'AlreadyExists', `${named(resource, name)} already exists`, details)
+export function alreadyExists(resource: Resource, { metadata }: KubeObject): StatusError {
+  const { name, deletionTimestamp } = metadata
+  const leaving = deletionTimestamp === undefined ? '' : 'object is being deleted: '
+  const message = `${leaving}${named(resource, name)} already exists`
+  return new StatusError(409, 'AlreadyExists', message, detailsOf(resource, name))
 }
 
 export function conflict(resource: Resource, name: string, message: string): StatusError {
@@ -56,12 +58,12 @@ export function forbidden(resource: Resource, name: string, message: string): St
   return new StatusError(403, 'Forbidden', text, detailsOf(resource, name))
 }
 
-export function methodNotAllowed(message: string): StatusError {
-  return new StatusError(405, 'MethodNotAllowed', message)
-}
-
 /** The 422 that lists what is wrong. */
-export function invalid(resource: Resource, name: string, problems: readonly Problem[]): StatusError {
+export function invalid(
+  resource: Pick<Resource, 'group' | 'kind'>,
+  name: string,
+  problems: readonly Problem[]
+): StatusError {
   const texts = problems.map(textOf)
   const list = texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`
   const causes = problems.map((problem, index) => ({
@@ -71,16 +73,22 @@ export function invalid(resource: Resource, name: string, problems: readonly Pro
   }))
   const kind = resource.group === '' ? resource.kind : `${resource.kind}.${resource.group}`
   const group = resource.group === '' ? {} : { group: resource.group }
-  const details = { name, ...group, kind: resource.kind, causes }
+  const details = { ...(name === '' ? {} : { name }), ...group, kind: resource.kind, causes }
   return new StatusError(422, 'Invalid', `${kind} "${name}" is invalid: ${list}`, details)
 }
 
 /** Throws where there is any problem. */
-export function refuse(resource: Resource, name: string, problems: readonly Problem[]): void {
+export function refuse(resource: Pick<Resource, 'group' | 'kind'>, name: string, problems: readonly Problem[]): void {
   if (problems.length > 0) throw invalid(resource, name, problems)
 }
 
-const valueless: ReadonlySet<Problem['type']> = new Set(['required', 'forbidden', 'tooLong', 'tooMany'])
+/** Refuses an object that is not new. */
+export function refuseNew({ metadata }: KubeObject): void {
+  if (metadata.resourceVersion)
+    throw new StatusError(500, '', 'resourceVersion should not be set on objects to be created')
+}
+
+const valueless: ReadonlySet<Problem['type']> = new Set(['required', 'forbidden', 'tooLong'])
 
 function textOf({ field, type, detail, value }: Problem): string {
   const said = valueless.has(type) ? '' : `: ${quoted(value)}`
@@ -89,12 +97,13 @@ function textOf({ field, type, detail, value }: Problem): string {
 
 /** A value as upstream's messages print it. */
 function quoted(value: unknown): string {
-  return typeof value === 'object' || typeof value === 'string' ? JSON.stringify(value) : String(value)
+  return JSON.stringify(value) ?? 'undefined'
 }
 
 /** A `metav1.Status` for what was thrown. */
 export function statusOf(error: StatusError): KubeObject {
   const { status, reason, message, details } = error
-  const body = { apiVersion: 'v1', kind: 'Status', metadata: {}, status: 'Failure', message, reason, code: status }
+  const said = reason === '' ? {} : { reason }
+  const body = { apiVersion: 'v1', kind: 'Status', metadata: {}, status: 'Failure', message, ...said, code: status }
   return { ...body, ...(details === undefined ? {} : { details }) } as unknown as KubeObject
 }

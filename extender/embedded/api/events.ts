@@ -1,5 +1,6 @@
 import type { KubeObject } from '../store/objects.ts'
 import { without } from './fields.ts'
+import type { Resource } from './resource.ts'
 
 /** Fields of `events.k8s.io/v1` that the core group, which is what is stored, names otherwise. */
 const names: Readonly<Record<string, string>> = {
@@ -13,12 +14,12 @@ const names: Readonly<Record<string, string>> = {
 }
 
 /** An `events.k8s.io/v1` Event as the core Event that is stored. */
-export function eventIn(event: KubeObject): KubeObject {
+function eventIn(event: KubeObject): KubeObject {
   return renamed(event, Object.entries(names), 'v1')
 }
 
 /** A stored Event as one of `events.k8s.io/v1`. */
-export function eventOut(event: KubeObject): KubeObject {
+function eventOut(event: KubeObject): KubeObject {
   const back = Object.entries(names).map(([name, stored]): [string, string] => [stored, name])
   return renamed(event, back, 'events.k8s.io/v1')
 }
@@ -28,3 +29,15 @@ function renamed(event: KubeObject, pairs: readonly [string, string][], apiVersi
   const moved = pairs.flatMap(([name, other]) => (event[name] === undefined ? [] : [[other, event[name]]]))
   return Object.freeze({ ...without(event, ...from), ...Object.fromEntries(moved), apiVersion }) as KubeObject
 }
+
+export const same = (object: KubeObject): KubeObject => object
+
+const newEvents = 'events.events.k8s.io'
+
+/** How a stored object is handed out under a resource. */
+export const outOf = (resource: Resource): ((object: KubeObject) => KubeObject) =>
+  resource.id === newEvents ? eventOut : same
+
+/** How an object of a resource is stored. */
+export const intoOf = (resource: Resource): ((object: KubeObject) => KubeObject) =>
+  resource.id === newEvents ? eventIn : same

@@ -13,19 +13,24 @@ const steps: Readonly<Record<string, Step>> = {
     const value = find(document, pointer(from))
     return put(take(document, pointer(from)), pointer(path), value, 'add')
   },
-  copy: (document, { from, path }) => put(document, pointer(path), find(document, pointer(from)), 'add'),
+  // As upstream's library, which takes what is not there for null.
+  copy: (document, { from, path }) => put(document, pointer(path), find(document, pointer(from), true), 'add'),
   test: (document, { path, value }) => {
-    if (!equal(lookup(document, pointer(path)) ?? null, value ?? null)) throw failed(`testing value ${path} failed`)
+    if (!equal(find(document, pointer(path), true) ?? null, value ?? null))
+      throw failed(`testing value ${String(path)} failed`)
     return document
   }
 }
 
 /** RFC 6902; answers a new document. The first operation that cannot be done refuses the whole patch. */
 export function jsonPatch(document: Json, patch: Json): Json {
-  if (!Array.isArray(patch)) throw badRequest('error decoding patch: a JSON patch is a list of operations')
+  if (!Array.isArray(patch))
+    throw badRequest('error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp')
   if (patch.length > 10_000) throw tooManyOperations(patch.length)
   let result: unknown = document
   for (const operation of patch) {
+    if (!isFields(operation))
+      throw badRequest('error decoding patch: json: cannot unmarshal value into Go value of type handlers.jsonPatchOp')
     const { op } = fields(operation)
     const step = typeof op === 'string' && Object.hasOwn(steps, op) ? steps[op] : undefined
     if (step === undefined) throw failed(`Unexpected kind: ${String(op)}`)
@@ -64,9 +69,11 @@ function lookup(document: unknown, path: readonly string[]): unknown {
   return here
 }
 
-function find(document: unknown, path: readonly string[]): unknown {
+/** The same; throws where nothing does. With `mayLack`, a field that an object has not is only undefined. */
+function find(document: unknown, path: readonly string[], mayLack = false): unknown {
   const value = lookup(document, path)
-  if (value === undefined) throw failed(`missing value at ${path.join('/')}`)
+  const isLacking = mayLack && path.length > 0 && isFields(lookup(document, path.slice(0, -1)))
+  if (value === undefined && !isLacking) throw failed(`missing value at ${path.join('/')}`)
   return value
 }
 
@@ -75,8 +82,8 @@ function put(document: unknown, path: readonly string[], value: unknown, how: 'a
   if (step === undefined) return value ?? null
   if (Array.isArray(document)) return putInArray(document, step, { rest, value, how })
   if (!isFields(document)) throw failed(`doc is missing path: /${path.join('/')}`)
-  const present = Object.hasOwn(document, step)
-  if (!present && (rest.length > 0 || how === 'replace'))
+  // As upstream's library, a replacement of what is not there adds it.
+  if (!Object.hasOwn(document, step) && rest.length > 0)
     throw failed(`${how} operation does not apply: doc is missing path: /${path.join('/')}`)
   return { ...document, [step]: rest.length === 0 ? (value ?? null) : put(document[step], rest, value, how) }
 }
@@ -87,7 +94,8 @@ function putInArray(document: readonly unknown[], step: string, { rest, value, h
   if (rest.length > 0)
     return document.with(existing(document, step), put(document[existing(document, step)], rest, value, how))
   if (how === 'replace') return document.with(existing(document, step), value ?? null)
-  const index = step === '-' ? document.length : indexOf(document, step)
+  // As upstream's library, -1 is the end: the place of the new entry counts.
+  const index = step === '-' ? document.length : indexOf([...document, value], step)
   if (index > document.length || index < 0) throw failed(`invalid index ${step}`)
   return document.toSpliced(index, 0, value ?? null)
 }

@@ -1,9 +1,8 @@
-import { isQualifiedName } from '../store/label-selector.ts'
-import type { KubeObject, ObjectMeta } from '../store/objects.ts'
+import type { KubeObject, ObjectMeta, OwnerReference } from '../store/objects.ts'
 import type { Problem } from './errors.ts'
 import { equal } from './fields.ts'
-import { annotationProblems, labelMapProblems, labelProblems, subdomainProblems } from './names.ts'
-import type { Resource } from './resources.ts'
+import { annotationProblems, keyProblems, labelMapProblems, labelProblems, subdomainProblems } from './names.ts'
+import { groupVersion, type Resource } from './resource.ts'
 
 const shortNamed = new Set(['namespaces', 'services'])
 const standardFinalizers = new Set(['orphan', 'foregroundDeletion', 'kubernetes'])
@@ -13,37 +12,49 @@ export function checkMetadata(resource: Resource, { metadata }: KubeObject): rea
   return [
     ...nameProblems(resource, metadata),
     ...labelMapProblems('metadata.labels', metadata.labels ?? {}),
-    ...annotationProblems(metadata.annotations ?? {}),
+    ...annotationProblems('metadata.annotations', metadata.annotations ?? {}),
     ...finalizerProblems(metadata),
     ...ownerProblems(metadata)
   ]
 }
 
 function nameProblems(resource: Resource, { name }: ObjectMeta): readonly Problem[] {
-  if (name === '')
-    return [{ field: 'metadata.name', type: 'required', detail: 'name or generateName is required' }]
+  if (name === '') return [{ field: 'metadata.name', type: 'required', detail: 'name or generateName is required' }]
   return shortNamed.has(resource.id) ? labelProblems('metadata.name', name) : subdomainProblems('metadata.name', name)
 }
 
 function finalizerProblems({ finalizers = [] }: ObjectMeta): readonly Problem[] {
-  return finalizers.flatMap((name, index): Problem[] => {
-    if (standardFinalizers.has(name) || (name.includes('/') && isQualifiedName(name))) return []
+  const problems = finalizers.flatMap((name, index): readonly Problem[] => {
+    const wrong = keyProblems('metadata.finalizers', name)
+    if (standardFinalizers.has(name) || name.includes('/')) return wrong
     const detail = 'name is neither a standard finalizer name nor is it fully qualified'
-    return [{ field: `metadata.finalizers[${index}]`, type: 'invalid', value: name, detail }]
+    return [...wrong, { field: `metadata.finalizers[${index}]`, type: 'invalid', value: name, detail }]
   })
+  if (!finalizers.includes('orphan') || !finalizers.includes('foregroundDeletion')) return problems
+  const detail = 'finalizer orphan and foregroundDeletion cannot be both set'
+  return [...problems, { field: 'metadata.finalizers', type: 'invalid', value: finalizers, detail }]
 }
 
 function ownerProblems({ ownerReferences = [] }: ObjectMeta): readonly Problem[] {
-  const problems: Problem[] = []
-  const controllers = ownerReferences.filter(({ controller }) => controller)
-  for (const [index, owner] of ownerReferences.entries())
-    for (const field of ['apiVersion', 'kind', 'name', 'uid'] as const)
-      if (!owner[field])
-        problems.push({ field: `metadata.ownerReferences[${index}].${field}`, type: 'invalid', value: '', detail: 'must not be empty' })
-  if (controllers.length > 1) {
-    const [one, other] = controllers.map(({ kind, name }) => `${kind}/${name}`)
-    const detail = `Only one reference can have Controller set to true. Found "true" in references for ${one} and ${other}`
+  const problems = ownerReferences.flatMap(oneOwnerProblems)
+  const [one, ...others] = ownerReferences.filter(({ controller }) => controller)
+  for (const other of others) {
+    const detail = `Only one reference can have Controller set to true. Found "true" in references for ${one?.kind}/${one?.name} and ${other.kind}/${other.name}`
     problems.push({ field: 'metadata.ownerReferences', type: 'invalid', value: ownerReferences, detail })
+  }
+  return problems
+}
+
+function oneOwnerProblems(owner: OwnerReference): Problem[] {
+  const problems: Problem[] = []
+  const say = (name: 'apiVersion' | 'kind' | 'name' | 'uid', detail: string): number =>
+    problems.push({ field: `metadata.ownerReferences.${name}`, type: 'invalid', value: owner[name] ?? '', detail })
+  const { version } = groupVersion(owner.apiVersion ?? '')
+  if (version === '' || version.includes('/')) say('apiVersion', 'version must not be empty')
+  for (const name of ['kind', 'name', 'uid'] as const) if (!owner[name]) say(name, 'must not be empty')
+  if (owner.kind === 'Event' && owner.apiVersion === 'v1') {
+    const detail = '/v1, Kind=Event is disallowed from being an owner'
+    problems.push({ field: 'metadata.ownerReferences', type: 'invalid', value: owner, detail })
   }
   return problems
 }
@@ -51,11 +62,13 @@ function ownerProblems({ ownerReferences = [] }: ObjectMeta): readonly Problem[]
 /** What a change of metadata may not do; `wanted` is as the writer sent it. */
 export function checkMetadataChange(current: KubeObject, wanted: KubeObject): readonly Problem[] {
   const problems: Problem[] = []
-  const { uid, finalizers = [] } = wanted.metadata
-  if (uid && uid !== current.metadata.uid)
-    problems.push({ field: 'metadata.uid', type: 'invalid', value: uid, detail: 'field is immutable' })
+  for (const name of ['uid', 'deletionTimestamp', 'deletionGracePeriodSeconds'] as const) {
+    const value = wanted.metadata[name]
+    if (value !== undefined && value !== '')
+      problems.push(...immutable(current.metadata[name], value, `metadata.${name}`))
+  }
   const had = current.metadata.finalizers ?? []
-  const added = finalizers.filter(name => !had.includes(name))
+  const added = (wanted.metadata.finalizers ?? []).filter(name => !had.includes(name))
   if (current.metadata.deletionTimestamp !== undefined && added.length > 0) {
     const found = `[]string{${added.map(name => JSON.stringify(name)).join(', ')}}`
     const detail = `no new finalizers can be added if the object is being deleted, found new finalizers ${found}`

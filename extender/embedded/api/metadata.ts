@@ -28,7 +28,7 @@ export function uuid(random: Random): string {
 const alphabet = 'bcdfghjklmnpqrstvwxz2456789'
 
 /** The name that generateName asks for: its prefix, cut to make room, and five random characters. */
-export function generatedName(prefix: string, random: Random): string {
+function generatedName(prefix: string, random: Random): string {
   let suffix = ''
   for (let count = 0; count < 5; count++) suffix += alphabet[Math.floor(random() * alphabet.length)] ?? 'x'
   return prefix.slice(0, 58) + suffix
@@ -51,10 +51,17 @@ export function withField(object: KubeObject, name: string, value: unknown): Kub
   return rest as KubeObject
 }
 
+/** As upstream, draws again where a name is taken, up to eight times. */
+function freeName(prefix: string, random: Random, isTaken: (name: string) => boolean): string {
+  let name = generatedName(prefix, random)
+  for (let tries = 1; tries < 8 && isTaken(name); tries++) name = generatedName(prefix, random)
+  return name
+}
+
 /** What the server alone writes into a new object's metadata. */
-export function newMetadata(object: KubeObject, sources: Sources): KubeObject {
+export function newMetadata(object: KubeObject, sources: Sources, isTaken: (name: string) => boolean): KubeObject {
   const { generateName } = object.metadata as Fields & ObjectMeta
-  const name = object.metadata.name || (generateName ? generatedName(generateName, sources.random) : '')
+  const name = object.metadata.name || (generateName ? freeName(generateName, sources.random, isTaken) : '')
   return withMetadata(object, {
     name,
     uid: uuid(sources.random),

@@ -2,7 +2,7 @@ import type { KubeObject } from '../store/objects.ts'
 import { StatusError } from '../store/objects.ts'
 import type { Store } from '../store/store.ts'
 import { forbidden } from './errors.ts'
-import type { Resource } from './resources.ts'
+import type { Resource } from './resource.ts'
 
 /** Nothing is created in a namespace that is not there or is leaving. */
 export function checkNamespace(store: Store, resource: Resource, object: KubeObject): void {

@@ -4,9 +4,10 @@ import { type KubeObject, type Reference, StatusError } from '../store/objects.t
 import type { Matcher, Store } from '../store/store.ts'
 import { keyOf as orderOf } from '../store/table.ts'
 import { badRequest } from './errors.ts'
-import { eventIn, eventOut } from './events.ts'
+import { outOf, same } from './events.ts'
 import { fieldMatcher } from './field-selector.ts'
-import { keyOf, type Resource, type Resources } from './resources.ts'
+import { keyOf, type Resource } from './resource.ts'
+import type { Resources } from './resources.ts'
 import type { Page, PageOptions } from './types.ts'
 
 /** Everything that only reads: get, list, pages of lists, watches. */
@@ -68,16 +69,6 @@ export class Reader {
   }
 }
 
-const same = (object: KubeObject): KubeObject => object
-
-/** How a stored object is handed out under a resource. */
-export const outOf = (resource: Resource): ((object: KubeObject) => KubeObject) =>
-  resource.id === 'events.events.k8s.io' ? eventOut : same
-
-/** How an object of a resource is stored. */
-export const intoOf = (resource: Resource): ((object: KubeObject) => KubeObject) =>
-  resource.id === 'events.events.k8s.io' ? eventIn : same
-
 /** Undefined where the options select everything. */
 function matcherOf(resource: Resource, { namespace, labelSelector, fieldSelector }: ListOptions): Matcher | undefined {
   const own: Matcher | undefined =
@@ -116,7 +107,7 @@ function parseToken(token: string): Token {
   } catch {
     // Told below.
   }
-  throw badRequest('continue key is not valid: it was not made by this server')
+  throw badRequest('invalid continue token: continue key is not valid: it was not made by this server')
 }
 
 /** By halving: the objects are in the order of their keys. */

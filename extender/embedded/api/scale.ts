@@ -1,7 +1,7 @@
-import type { KubeObject } from '../store/objects.ts'
-import { methodNotAllowed } from './errors.ts'
+import { type KubeObject, StatusError } from '../store/objects.ts'
+import { type Problem, refuse } from './errors.ts'
 import { at, fields, isFields } from './fields.ts'
-import type { Resource, ScalePaths } from './resources.ts'
+import type { Resource, ScalePaths } from './resource.ts'
 
 const usual: ScalePaths = { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas' }
 
@@ -9,7 +9,7 @@ function pathsOf(resource: Resource, object: KubeObject): ScalePaths {
   if (resource.custom === undefined && resource.subresources.includes('scale')) return usual
   const version = object.apiVersion.slice(object.apiVersion.indexOf('/') + 1)
   const paths = resource.custom?.versions[version]?.scale
-  if (paths === undefined) throw methodNotAllowed(`${resource.id} cannot be scaled`)
+  if (paths === undefined) throw new StatusError(404, 'NotFound', 'the server could not find the requested resource')
   return paths
 }
 
@@ -41,9 +41,19 @@ function selectorOf(object: KubeObject, paths: ScalePaths): { readonly selector?
   return terms.length === 0 ? {} : { selector: terms.map(([key, value]) => `${key}=${String(value)}`).join(',') }
 }
 
+const scales = { group: 'autoscaling', kind: 'Scale' } as const
+
+const negative = (value: number): Problem => ({
+  field: 'spec.replicas',
+  type: 'invalid',
+  value,
+  detail: 'must be greater than or equal to 0'
+})
+
 /** The object with the replicas that a Scale asks for. */
 export function scaled(resource: Resource, object: KubeObject, scale: KubeObject): KubeObject {
   const replicas = at(scale, 'spec', 'replicas') ?? 0
+  if (typeof replicas === 'number' && replicas < 0) refuse(scales, object.metadata.name, [negative(replicas)])
   const next = put(object, steps(pathsOf(resource, object).specReplicasPath), replicas) as KubeObject
   const { resourceVersion } = scale.metadata
   return resourceVersion === undefined ? next : { ...next, metadata: { ...next.metadata, resourceVersion } }

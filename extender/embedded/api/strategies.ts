@@ -1,74 +1,68 @@
-import type { Subresource } from '../store/client.ts'
-import type { KubeObject } from '../store/objects.ts'
-import type { Problem } from './errors.ts'
-import { withField, withMetadata } from './metadata.ts'
-import { podStrategy } from './pods.ts'
-import type { Resource } from './resources.ts'
-import type { WriteOptions } from './types.ts'
-import type { Ground } from './writer.ts'
-
-/** What a strategy may look at. */
-export type Context = Ground & { readonly resource: Resource; readonly options: WriteOptions }
-
-/** What is particular to one resource; each part is asked by the Writer in the order in which it stands here. */
-export type Strategy = {
-  /** Completes a new object: defaults, admission, what only the server may set. */
-  create(object: KubeObject, context: Context): KubeObject
-  /** Completes a changed object. */
-  update(object: KubeObject, current: KubeObject, context: Context): KubeObject
-  validate(object: KubeObject, current: KubeObject | undefined, subresource?: Subresource): readonly Problem[]
-  /** After the write. */
-  stored(object: KubeObject, ground: Ground): void
-  removed(object: KubeObject, ground: Ground): void
-}
-
-const withGeneration = new Set([
-  'replicasets.apps',
-  'deployments.apps',
-  'daemonsets.apps',
-  'statefulsets.apps',
-  'jobs.batch',
-  'cronjobs.batch',
-  'replicationcontrollers',
-  'poddisruptionbudgets.policy',
-  'pods',
-  'endpointslices.discovery.k8s.io',
-  'priorityclasses.scheduling.k8s.io',
-  'customresourcedefinitions.apiextensions.k8s.io'
-])
+import { disruptionBudgetStrategy } from './kinds/budgets.ts'
+import { configMapStrategy, secretStrategy } from './kinds/data.ts'
+import { eventStrategy } from './kinds/events.ts'
+import { cronJobStrategy, jobStrategy } from './kinds/jobs.ts'
+import { nodeStrategy } from './kinds/nodes.ts'
+import { endpointSliceStrategy } from './kinds/slices.ts'
+import { customStrategy } from './kinds/custom.ts'
+import { definitionStrategy } from './kinds/definitions.ts'
+import * as others from './kinds/others.ts'
+import { podStrategy } from './kinds/pods.ts'
+import { priorityClassStrategy } from './kinds/priority-classes.ts'
+import { serviceStrategy } from './kinds/services.ts'
+import * as workloads from './kinds/workloads.ts'
+import { withField } from './metadata.ts'
+import type { Resource } from './resource.ts'
+import type { Strategy } from './strategy.ts'
 
 const usual: Strategy = {
-  create: (object, { resource }) => {
-    const bare =
-      resource.subresources.includes('status') && resource.id !== 'nodes'
-        ? withField(object, 'status', undefined)
-        : object
-    const counts = resource.custom !== undefined || withGeneration.has(resource.id)
-    return counts ? withMetadata(bare, { generation: 1 }) : bare
-  },
+  defaults: object => object,
+  create: object => object,
   update: object => object,
   validate: () => [],
+  deletable: () => {},
+  holds: () => false,
   stored: () => {},
   removed: () => {}
 }
 
+const startsWith = (status: unknown): Partial<Strategy> => ({ create: object => withField(object, 'status', status) })
+
+const noDaemons = { currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0 }
+
 const own: Readonly<Record<string, Partial<Strategy>>> = {
   pods: podStrategy,
-  namespaces: {
-    create: (object, context) => {
-      const metadata = { labels: { ...object.metadata.labels, 'kubernetes.io/metadata.name': object.metadata.name } }
-      return {
-        ...withMetadata(usual.create(object, context), metadata),
-        spec: { finalizers: ['kubernetes'] },
-        status: { phase: 'Active' }
-      }
-    }
-  }
+  nodes: nodeStrategy,
+  namespaces: others.namespaceStrategy,
+  services: serviceStrategy,
+  secrets: secretStrategy,
+  configmaps: configMapStrategy,
+  events: eventStrategy,
+  persistentvolumeclaims: others.claimStrategy,
+  persistentvolumes: startsWith({ phase: 'Pending' }),
+  replicationcontrollers: { ...workloads.replicationControllerStrategy, ...startsWith({ replicas: 0 }) },
+  'replicasets.apps': { ...workloads.replicaSetStrategy, ...startsWith({ replicas: 0 }) },
+  'deployments.apps': { ...workloads.deploymentStrategy, ...startsWith({}) },
+  'daemonsets.apps': {
+    ...workloads.daemonSetStrategy,
+    create: (object, context) =>
+      withField(workloads.daemonSetStrategy.create?.(object, context) ?? object, 'status', noDaemons)
+  },
+  'statefulsets.apps': { ...workloads.statefulSetStrategy, ...startsWith({ replicas: 0, availableReplicas: 0 }) },
+  'jobs.batch': jobStrategy,
+  'cronjobs.batch': { ...cronJobStrategy, ...startsWith({}) },
+  'poddisruptionbudgets.policy': disruptionBudgetStrategy,
+  'priorityclasses.scheduling.k8s.io': priorityClassStrategy,
+  'leases.coordination.k8s.io': others.leaseStrategy,
+  'endpointslices.discovery.k8s.io': endpointSliceStrategy,
+  'storageclasses.storage.k8s.io': others.storageClassStrategy,
+  'customresourcedefinitions.apiextensions.k8s.io': definitionStrategy
 }
+
+const whole = new Map(Object.entries(own).map(([id, strategy]): [string, Strategy] => [id, { ...usual, ...strategy }]))
+const custom: Strategy = { ...usual, ...customStrategy }
 
 /** How a resource's objects are written. */
 export function strategyOf(resource: Resource): Strategy {
-  const special = own[resource.id]
-  if (special === undefined) return usual
-  return { ...usual, ...special }
+  return resource.custom === undefined ? (whole.get(resource.stored) ?? usual) : custom
 }

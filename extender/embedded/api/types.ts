@@ -1,7 +1,8 @@
 import type { Clock, Random } from '../../clock.ts'
 import type { Client, DeleteOptions, ListOptions, PatchType, Subresource } from '../store/client.ts'
 import type { Json, KubeObject, Reference } from '../store/objects.ts'
-import type { Resource, Resources } from './resources.ts'
+import type { Resource } from './resource.ts'
+import type { Resources } from './resources.ts'
 
 /** What an API of the embedded cluster needs from outside. */
 export type ApiOptions = {
@@ -25,14 +26,14 @@ export type WriteOptions = {
   readonly fieldValidation?: FieldValidation
   /** Told what would stand in a `Warning` header. */
   readonly warn?: (warning: string) => void
+  /** Told true when an update or an apply made the object: HTTP answers 201. */
+  readonly created?: (created: boolean) => void
 }
 
 /** How a patch is to be read, besides what goes with every write. */
 export type PatchOptions = WriteOptions & {
   readonly type?: PatchType
   readonly subresource?: Subresource
-  /** Told true when server-side apply made the object: HTTP answers 201. */
-  readonly created?: (created: boolean) => void
 }
 
 /** One page of a list. */

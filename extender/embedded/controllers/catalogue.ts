@@ -1,5 +1,5 @@
 import { builtIn } from '../api/built-in.ts'
-import { apiVersionOf } from '../api/resources.ts'
+import { apiVersionOf } from '../api/resource.ts'
 import type { Client, WatchEvent } from '../store/client.ts'
 import type { KubeObject, OwnerReference } from '../store/objects.ts'
 

@@ -5,7 +5,7 @@ import { bothOf, type Controller, type Looks, type Shared } from './controller.t
 import { tellDeployment } from './deployment-status.ts'
 import { canonical, hashOf } from './hash.ts'
 import { ownedBy } from './pods.ts'
-import { annotate, revisionOf, roll, scaleTo, sizeOf } from './rollout.ts'
+import { annotate, revisionOf, roll, roomFor, scaleTo } from './rollout.ts'
 
 const resource = 'deployments.apps'
 const hashLabel = 'pod-template-hash'
@@ -20,6 +20,13 @@ export function openDeployments(shared: Shared, looks: Looks): Controller {
       const owner = controllerOf(set)
       if (owner?.kind === 'Deployment') looks.add(`${set.metadata.namespace}/${owner.name}`)
     }
+  })
+  shared.pods.onChange(({ previous, object }) => {
+    // Recreate waits for the last old pod, and nothing else changes when it goes.
+    const owner = object === undefined && previous !== undefined ? controllerOf(previous) : undefined
+    const set = owner?.kind === 'ReplicaSet' ? sets.get(`${previous?.metadata.namespace}/${owner.name}`) : undefined
+    const above = set === undefined ? undefined : controllerOf(set)
+    if (above?.kind === 'Deployment') looks.add(`${previous?.metadata.namespace}/${above.name}`)
   })
   return {
     name: 'deployment',
@@ -79,7 +86,10 @@ function hasTemplate(set: Workload, deployment: Workload): boolean {
 
 function createSet(shared: Shared, deployment: Workload, old: readonly Workload[]): Workload | undefined {
   const collisions = Number(deployment.status?.['collisionCount'] ?? 0)
-  const set = newSet(deployment, hashOf([deployment.spec.template, collisions]), old)
+  const set = newSet(deployment, hashOf([deployment.spec.template, collisions]), {
+    replicas: roomFor(shared, deployment, undefined, old),
+    revision: revisionAfter(old)
+  })
   try {
     const created = shared.client.create('replicasets.apps', set) as Workload
     const { replicas = 0 } = created.spec
@@ -94,7 +104,11 @@ function createSet(shared: Shared, deployment: Workload, old: readonly Workload[
   }
 }
 
-function newSet(deployment: Workload, hash: string, old: readonly Workload[]): Workload {
+function newSet(
+  deployment: Workload,
+  hash: string,
+  { replicas, revision }: { readonly replicas: number; readonly revision: number }
+): Workload {
   const { name, namespace = 'default' } = deployment.metadata
   const { template, selector, minReadySeconds } = deployment.spec
   const labels = { ...template.metadata?.labels, [hashLabel]: hash }
@@ -105,11 +119,11 @@ function newSet(deployment: Workload, hash: string, old: readonly Workload[]): W
       name: `${name}-${hash}`,
       namespace,
       labels,
-      annotations: annotate(deployment, revisionAfter(old)),
+      annotations: annotate(deployment, revision),
       ownerReferences: [ownedBy(deployment)]
     },
     spec: {
-      replicas: sizeOf(deployment, undefined, old),
+      replicas,
       ...(minReadySeconds !== undefined && { minReadySeconds }),
       selector: { ...selector, matchLabels: { ...selector?.matchLabels, [hashLabel]: hash } },
       template: { ...template, metadata: { ...template.metadata, labels } }
@@ -134,7 +148,8 @@ function refresh(shared: Shared, deployment: Workload, newest: Workload, old: re
   const name = 'deployment.kubernetes.io/revision'
   if (deployment.metadata.annotations?.[name] !== String(revision)) {
     const patch = { metadata: { annotations: { [name]: String(revision) } } }
-    shared.client.patch(referenceTo(resource, deployment), patch, { type: 'merge' })
+    // With its status, as upstream: a revision is no change of what is wanted, and counts no generation.
+    shared.client.patch(referenceTo(resource, deployment), patch, { type: 'merge', subresource: 'status' })
   }
   return set
 }

@@ -1,4 +1,4 @@
-import { type IntOrString, referenceTo, type Workload } from '../kinds.ts'
+import { type IntOrString, isFinished, referenceTo, uidOf, type Workload } from '../kinds.ts'
 import type { Shared } from './controller.ts'
 
 const revisionName = 'deployment.kubernetes.io/revision'
@@ -48,23 +48,30 @@ export function limitsOf(deployment: Workload): { readonly maxSurge: number; rea
   return { maxSurge, maxUnavailable: maxSurge === 0 && maxUnavailable === 0 ? 1 : Math.min(maxUnavailable, total) }
 }
 
-const specOf = (sets: readonly Workload[]): number => sum(sets, set => set.spec.replicas ?? 0)
+const sizeOf = (set: Workload): number => set.spec.replicas ?? 0
+const specOf = (sets: readonly Workload[]): number => sum(sets, sizeOf)
 const sum = (sets: readonly Workload[], of: (set: Workload) => number): number =>
   sets.reduce((total, set) => total + of(set), 0)
-const availableOf = (set: Workload): number => Number(set.status?.['availableReplicas'] ?? 0)
-const replicasOf = (set: Workload): number => Number(set.status?.['replicas'] ?? 0)
+/** What was available when the set was last looked at, less what it is about to delete. */
+const availableOf = (set: Workload): number => Math.min(sizeOf(set), Number(set.status?.['availableReplicas'] ?? 0))
 
 /** What size the newest ReplicaSet may have, given the others. */
-export function sizeOf(deployment: Workload, newest: Workload | undefined, old: readonly Workload[]): number {
+export function roomFor(
+  shared: Shared,
+  deployment: Workload,
+  newest: Workload | undefined,
+  old: readonly Workload[]
+): number {
   const wanted = deployment.spec.replicas ?? 1
   const has = newest?.spec.replicas ?? 0
-  if (strategyOf(deployment).type === 'Recreate') return old.some(set => !isEmpty(set)) ? has : wanted
+  if (strategyOf(deployment).type === 'Recreate') return old.some(set => hasPods(shared, set)) ? has : wanted
   if (has >= wanted) return wanted
   const room = wanted + limitsOf(deployment).maxSurge - specOf(old) - has
   return has + Math.max(0, Math.min(room, wanted - has))
 }
 
-const isEmpty = (set: Workload): boolean => (set.spec.replicas ?? 0) === 0 && replicasOf(set) === 0
+const hasPods = (shared: Shared, set: Workload): boolean =>
+  sizeOf(set) > 0 || shared.pods.by('owner', uidOf(set)).some(pod => !isFinished(pod))
 
 /** One step of a rollout: the newest as large as it may be, the others as small as they may be. */
 export function roll(
@@ -72,26 +79,28 @@ export function roll(
   deployment: Workload,
   { newest, old }: { readonly newest: Workload; readonly old: readonly Workload[] }
 ): void {
-  const grown = scaleTo(shared, deployment, newest, sizeOf(deployment, newest, old))
-  if (strategyOf(deployment).type === 'Recreate') {
-    for (const set of old) scaleTo(shared, deployment, set, 0)
-    return
+  const grown = scaleTo(shared, deployment, newest, roomFor(shared, deployment, newest, old))
+  const sizes = strategyOf(deployment).type === 'Recreate' ? old.map(() => 0) : shrink(deployment, grown, old)
+  for (const [index, set] of old.entries()) scaleTo(shared, deployment, set, sizes[index] ?? 0)
+}
+
+/** How far the old ReplicaSets may shrink: first what is broken in them, then what is more than enough. */
+function shrink(deployment: Workload, newest: Workload, old: readonly Workload[]): readonly number[] {
+  const minAvailable = (deployment.spec.replicas ?? 1) - limitsOf(deployment).maxUnavailable
+  const unavailableNew = sizeOf(newest) - availableOf(newest)
+  let most = specOf(old) + sizeOf(newest) - minAvailable - unavailableNew
+  const take = (wanted: number): number => {
+    const taken = Math.max(0, Math.min(most, wanted))
+    most -= taken
+    return taken
   }
-  const { maxUnavailable } = limitsOf(deployment)
-  const minAvailable = (deployment.spec.replicas ?? 1) - maxUnavailable
-  const unavailableNew = (grown.spec.replicas ?? 0) - availableOf(grown)
-  let spare = specOf(old) + (grown.spec.replicas ?? 0) - minAvailable - unavailableNew
-  const shrunk = old.map(set => {
-    const broken = Math.max(0, Math.min(spare, (set.spec.replicas ?? 0) - availableOf(set)))
-    spare -= broken
-    return { set, size: (set.spec.replicas ?? 0) - broken }
+  const healthy = old.map(set => sizeOf(set) - take(sizeOf(set) - availableOf(set)))
+  let surplus = sum([...old, newest], availableOf) - minAvailable
+  return healthy.map(size => {
+    const taken = take(Math.min(surplus, size))
+    surplus -= taken
+    return size - taken
   })
-  let surplus = sum([...old, grown], availableOf) - minAvailable
-  for (const { set, size } of shrunk) {
-    const less = Math.max(0, Math.min(surplus, size))
-    surplus -= less
-    scaleTo(shared, deployment, set, size - less)
-  }
 }
 
 /** Writes the size of a ReplicaSet where it is another, and tells of it. */

@@ -122,10 +122,9 @@ function keep(shared: Shared, there: KubeObject | undefined, slice: KubeObject):
 
 function slicesOf(service: Service, pods: readonly Pod[]): readonly KubeObject[] {
   const { name, namespace = 'default' } = service.metadata
-  const groups = Map.groupBy(
-    pods.filter(pod => pod.status?.podIP !== undefined),
-    pod => canonical(portsOf(service, pod))
-  )
+  const reachable = pods.filter(pod => pod.status?.podIP !== undefined)
+  // Pods come in another order to a controller that starts anew.
+  const groups = Map.groupBy(reachable.toSorted(byName), pod => canonical(portsOf(service, pod)))
   const slices = [...groups.values()].flatMap(group =>
     chunks(group).map(chunk => ({ chunk, ports: portsOf(service, group[0]) }))
   )
@@ -148,6 +147,8 @@ function slicesOf(service: Service, pods: readonly Pod[]): readonly KubeObject[]
     ports
   }))
 }
+
+const byName = (one: Pod, other: Pod): number => (one.metadata.name < other.metadata.name ? -1 : 1)
 
 function chunks(pods: readonly Pod[]): readonly (readonly Pod[])[] {
   return Array.from({ length: Math.ceil(pods.length / mostEndpoints) }, (_, index) =>

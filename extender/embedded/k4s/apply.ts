@@ -6,6 +6,8 @@ import { check } from './schema.ts'
 import { shortVersion, translate } from './translate.ts'
 
 export type Applied = {
+  /** As the manifest names it. */
+  readonly kind: string
   readonly object: KubeObject
   readonly outcome: 'created' | 'configured' | 'unchanged' | 'replaced'
 }
@@ -31,7 +33,7 @@ export async function applyManifest(
   const applied: Applied[] = []
   for (const { document, object, resource } of planned) {
     try {
-      applied.push(await applyOne(ground, resource, object))
+      applied.push({ kind: document.object.kind, ...(await applyOne(ground, resource, object)) })
     } catch (error) {
       if (!(error instanceof StatusError)) throw error
       throw document.error(pathIn(error), error.message)
@@ -68,7 +70,11 @@ function pathIn({ details }: StatusError): readonly string[] {
   return cause?.field === undefined ? [] : cause.field.split(/[.[\]]+/).filter(step => step !== '')
 }
 
-async function applyOne({ client, gone }: Ground, { id, namespaced }: Target, object: KubeObject): Promise<Applied> {
+async function applyOne(
+  { client, gone }: Ground,
+  { id, namespaced }: Target,
+  object: KubeObject
+): Promise<Omit<Applied, 'kind'>> {
   const { name, namespace = 'default' } = object.metadata
   const reference = namespaced ? { resource: id, namespace, name } : { resource: id, name }
   const before = client.get(reference)

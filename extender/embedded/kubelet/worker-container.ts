@@ -1,3 +1,4 @@
+import { createInterface } from 'node:readline'
 import { Worker } from 'node:worker_threads'
 import type { Clock } from '../../clock.ts'
 import type { Letter, Mailbox } from './mailbox.ts'
@@ -34,6 +35,7 @@ export class WorkerContainer {
   #failure: string | undefined
   #outOfMemory = false
   #killed: string | undefined
+  #endsAt = Infinity
   #cancelGrace: (() => void) | undefined
 
   constructor(options: WorkerContainerOptions) {
@@ -44,23 +46,35 @@ export class WorkerContainer {
       workerData: start,
       env: { ...env },
       execArgv: [],
+      stdout: true,
+      stderr: true,
       resourceLimits: {
         maxOldGenerationSizeMb: memoryMb,
         maxYoungGenerationSizeMb: Math.max(4, memoryMb / 4),
         stackSizeMb: 4
       }
     })
+    // What goes past the console: tables, warnings of Node, whoever writes to a stream.
+    for (const input of [this.#worker.stdout, this.#worker.stderr])
+      createInterface({ input }).on('line', line => options.events.log(line))
     this.#worker.on('message', (message: FromWorker) => this.#hear(message))
     this.#worker.on('messageerror', error => this.#fail(error))
     this.#worker.on('error', (error: unknown) => this.#fail(error))
     this.#worker.on('exit', code => this.#exited(code))
   }
 
-  /** Asks the container to stop: the sentinel after what is queued; it is terminated when its time is up. */
+  /**
+   * Asks the container to stop: the sentinel after what is queued; it is terminated when its time is up. Asked again,
+   * it may get less time, never more.
+   */
   stop(graceMs: number): void {
-    if (this.#cancelGrace !== undefined) return
-    this.#options.mailbox.finish()
-    this.#cancelGrace = this.#options.clock.after(graceMs, () => this.kill('the grace period is over'))
+    const { clock, mailbox } = this.#options
+    const endsAt = clock.now() + graceMs
+    if (endsAt >= this.#endsAt) return
+    this.#endsAt = endsAt
+    this.#cancelGrace?.()
+    mailbox.finish()
+    this.#cancelGrace = clock.after(graceMs, () => this.kill('the grace period is over'))
   }
 
   /** Ends the container whatever it is doing; an endless loop is no obstacle. */

@@ -70,12 +70,14 @@ class Workers implements PodRuntime {
     const worker = known ?? new WorkerPod(this.#floor, pod)
     this.#pods.set(uid, worker)
     worker.sync(pod)
+    this.#wake()
   }
 
   forget(uid: string): void {
     this.#pods.get(uid)?.kill()
     this.#pods.delete(uid)
     this.#waiting.delete(uid)
+    this.#wake()
   }
 
   logs(pod: Pod, { container, previous }: LogOptions): readonly LogLine[] | undefined {
@@ -100,6 +102,12 @@ class Workers implements PodRuntime {
   #leave(): void {
     this.#threads--
     if (this.#threads === 0) this.#drained?.()
+    this.#wake()
+  }
+
+  /** The next one that waits is synced; it may leave its place to the one after it. */
+  #wake(): void {
+    if (this.#threads >= this.#limit) return
     for (const [uid, pod] of this.#waiting) {
       this.#waiting.delete(uid)
       this.#floor.host.again(pod)

@@ -20,6 +20,9 @@ export type Floor = {
   readonly leave: () => void
 }
 
+/** How long a container that cannot be started rests before the next look. */
+const anotherLookMs = 1000
+
 type Time = { readonly now: number; readonly stamp: string }
 
 /** One container of a pod through all its restarts. */
@@ -107,7 +110,7 @@ export class Slot {
     this.#state = { waiting: { reason: reason === 'OOMKilled' ? 'OOMKilled' : 'CrashLoopBackOff', message: why } }
   }
 
-  /** What is to be run; what cannot be is told in the status, and is not tried again until the pod changes. */
+  /** What is to be run; what cannot be is told in the status and looked at again: its file or its keys may yet come. */
   #launchable(pod: Pod): Launch | undefined {
     try {
       const spec = workerSpec(pod, this.container, this.#isInit)
@@ -122,6 +125,7 @@ export class Slot {
       const message = error instanceof Error ? error.message : String(error)
       if (this.#state.waiting?.message !== message) this.#floor.host.event(pod, 'Warning', 'Failed', message)
       this.#state = { waiting: { reason: 'CreateContainerConfigError', message } }
+      this.#floor.host.again(pod, anotherLookMs)
       return undefined
     }
   }

@@ -1,3 +1,4 @@
+import { quantity } from '../api/quantity.ts'
 import type { Container, EnvVar, KeyRef, Pod } from '../kinds.ts'
 import type { Client } from '../store/client.ts'
 
@@ -71,15 +72,9 @@ function keyOf(client: Client, pod: Pod, resource: string, { name, key, optional
 }
 
 const usualMemoryMb = 64
-const units: Readonly<Record<string, number>> = {
-  '': 1 / 2 ** 20,
-  ...{ Ki: 2 ** -10, Mi: 1, Gi: 2 ** 10, k: 1e3 / 2 ** 20, M: 1e6 / 2 ** 20, G: 1e9 / 2 ** 20 }
-}
 
 /** The memory limit of a container in MiB: what V8 may use for its thread, 16 at least. */
 export function memoryOf(container: Container): number {
-  const limit = container.resources?.limits?.['memory']
-  if (limit === undefined) return usualMemoryMb
-  const [, number, unit = ''] = /^(\d+(?:\.\d+)?)(Ki|Mi|Gi|k|M|G)?$/.exec(String(limit)) ?? []
-  return number === undefined ? usualMemoryMb : Math.max(16, Math.floor(Number(number) * (units[unit] ?? 1)))
+  const limit = quantity(container.resources?.limits?.['memory'])
+  return Number.isNaN(limit) ? usualMemoryMb : Math.max(16, Math.floor(limit / 2 ** 20))
 }

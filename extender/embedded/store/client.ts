@@ -13,7 +13,16 @@ export type DeleteOptions = {
 }
 
 export type PatchType = 'json' | 'merge' | 'strategic' | 'apply'
-export type Subresource = 'status' | 'scale'
+/** Which node a pod gets. */
+export type Binding = {
+  readonly node: string
+  readonly uid?: string
+  readonly annotations?: Readonly<Record<string, string>>
+  readonly labels?: Readonly<Record<string, string>>
+}
+
+/** `finalize` is of namespaces: what holds a leaving one. */
+export type Subresource = 'status' | 'scale' | 'finalize'
 
 export type WatchEvent = { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED'; readonly object: KubeObject }
 
@@ -39,11 +48,8 @@ export interface Client {
   ): KubeObject
   /** The object as it is now: gone, or with a deletionTimestamp while finalizers or its kubelet still need it. */
   delete(reference: Reference, options?: DeleteOptions): KubeObject
-  /** `pods/binding`: 409 when it is bound, gated or leaving, or when the uid is another. Annotations are merged into the pod. */
-  bind(
-    pod: Reference,
-    binding: { readonly node: string; readonly uid?: string; readonly annotations?: Readonly<Record<string, string>> }
-  ): void
+  /** `pods/binding`: 409 when it is bound, gated or leaving, or when the uid is another. Its metadata is merged into the pod's. */
+  bind(pod: Reference, binding: Binding): void
   /** `pods/eviction`: 429 where a disruption budget says no. */
   evict(pod: Reference, options?: DeleteOptions): void
   /**

@@ -12,22 +12,25 @@ export function meets(labels: Readonly<Record<string, string>>, requirements: re
   return requirements.every(requirement => meetsOne(labels, requirement))
 }
 
+type Test = (value: string | undefined, values: readonly string[]) => boolean
+
+const tests: Readonly<Record<Requirement['operator'], Test>> = {
+  In: (value, values) => value !== undefined && values.includes(value),
+  NotIn: (value, values) => value === undefined || !values.includes(value),
+  Exists: value => value !== undefined,
+  DoesNotExist: value => value === undefined,
+  Gt: (value, [bound]) => integer(value) > integer(bound),
+  Lt: (value, [bound]) => integer(value) < integer(bound)
+}
+
+/** NaN where the text is no whole number, so that it is neither more nor less than anything. */
+function integer(text: string | undefined): number {
+  return text !== undefined && /^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN
+}
+
 function meetsOne(labels: Readonly<Record<string, string>>, { key, operator, values }: Requirement): boolean {
-  const value = Object.hasOwn(labels, key) ? labels[key] : undefined
-  switch (operator) {
-    case 'In':
-      return value !== undefined && values.includes(value)
-    case 'NotIn':
-      return value === undefined || !values.includes(value)
-    case 'Exists':
-      return value !== undefined
-    case 'DoesNotExist':
-      return value === undefined
-    case 'Gt':
-      return value !== undefined && Number(value) > Number(values[0])
-    case 'Lt':
-      return value !== undefined && Number(value) < Number(values[0])
-  }
+  const test = Object.hasOwn(tests, operator) ? tests[operator] : () => false
+  return test(Object.hasOwn(labels, key) ? labels[key] : undefined, values)
 }
 
 /** A selector as queries spell it (`app=web,tier in (a, b),!old`); throws a one-line Error where it is none. */
@@ -67,27 +70,29 @@ function tokensOf(selector: string): string[] {
 
 const operators: ReadonlySet<string> = new Set(['=', '==', '!=', ',', '(', ')', '!', '<', '>'])
 
+type Reading = readonly [Requirement['operator'], (tokens: string[], selector: string) => readonly string[]]
+
+/** How each operator is meant, and how what follows it is read. */
+const readings: Readonly<Record<string, Reading>> = {
+  '=': ['In', tokens => [valueOf(tokens)]],
+  '==': ['In', tokens => [valueOf(tokens)]],
+  '!=': ['NotIn', tokens => [valueOf(tokens)]],
+  in: ['In', tokens => setOf(tokens)],
+  notin: ['NotIn', tokens => setOf(tokens)],
+  '>': ['Gt', (tokens, selector) => [integerOf(tokens, selector)]],
+  '<': ['Lt', (tokens, selector) => [integerOf(tokens, selector)]]
+}
+
 function requirementOf(tokens: string[], selector: string): Requirement {
   const first = tokens.shift()
   if (first === '!') return { key: keyOf(tokens.shift()), operator: 'DoesNotExist', values: [] }
   const key = keyOf(first)
   if (tokens[0] === undefined || tokens[0] === ',') return { key, operator: 'Exists', values: [] }
-  const operator = tokens.shift() ?? ''
-  switch (operator) {
-    case '=':
-    case '==':
-      return { key, operator: 'In', values: [valueOf(tokens)] }
-    case '!=':
-      return { key, operator: 'NotIn', values: [valueOf(tokens)] }
-    case 'in':
-    case 'notin':
-      return { key, operator: operator === 'in' ? 'In' : 'NotIn', values: setOf(tokens) }
-    case '>':
-    case '<':
-      return { key, operator: operator === '>' ? 'Gt' : 'Lt', values: [integerOf(tokens, selector)] }
-    default:
-      throw complaint(operator, 'in, notin, =, ==, !=, gt, lt')
-  }
+  const said = tokens.shift() ?? ''
+  const reading = Object.hasOwn(readings, said) ? readings[said] : undefined
+  if (reading === undefined) throw complaint(said, 'in, notin, =, ==, !=, gt, lt')
+  const [operator, read] = reading
+  return { key, operator, values: read(tokens, selector) }
 }
 
 const name = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/
@@ -131,16 +136,16 @@ function integerOf(tokens: string[], selector: string): string {
   )
 }
 
+/** A list of values, of which any may be missing: `()` and `(,)` hold the empty one. */
 function setOf(tokens: string[]): readonly string[] {
   const open = tokens.shift()
   if (open !== '(') throw complaint(open ?? '', "'('")
-  const values: string[] = []
+  const values = new Set<string>()
   for (;;) {
-    values.push(valueOf(tokens))
+    values.add(tokens[0] === ')' ? '' : valueOf(tokens))
     const next = tokens.shift()
-    if (next === ')') return [...new Set(values)]
-    if (next !== ',') throw complaint(next ?? '', "',', or ')'")
-    if (tokens[0] === ')') values.push('')
+    if (next === ')') return [...values]
+    if (next !== ',') throw complaint(next ?? '', "',' or ')'")
   }
 }
 
@@ -152,9 +157,15 @@ export function requirementsOf(selector: unknown): readonly Requirement[] | unde
   if (typeof selector !== 'object' || selector === null) return undefined
   const { matchLabels = {}, matchExpressions = [] } = selector as {
     readonly matchLabels?: Readonly<Record<string, string>>
-    readonly matchExpressions?: readonly { key: string; operator: Requirement['operator']; values?: readonly string[] }[]
+    readonly matchExpressions?: readonly {
+      key: string
+      operator: Requirement['operator']
+      values?: readonly string[]
+    }[]
   }
-  const labels = Object.entries(matchLabels).map(([key, value]): Requirement => ({ key, operator: 'In', values: [value] }))
+  const labels = Object.entries(matchLabels).map(
+    ([key, value]): Requirement => ({ key, operator: 'In', values: [value] })
+  )
   return [...labels, ...matchExpressions.map(({ key, operator, values = [] }) => ({ key, operator, values }))]
 }
 

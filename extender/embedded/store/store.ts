@@ -74,11 +74,20 @@ export class Store {
     const initial = from === undefined ? this.#existing(resource, matches) : this.#replay(resource, from, matches)
     const all = this.#watchers.get(resource) ?? new Set()
     this.#watchers.set(resource, all.add(watcher))
-    for (const event of initial) if (!watcher.stopped) this.#tellOne(watcher, event)
+    this.#tellFirst(watcher, initial)
     return () => {
       watcher.stopped = true
       all.delete(watcher)
     }
+  }
+
+  /** What a watch begins with; what its listener writes meanwhile is told after that. */
+  #tellFirst(watcher: Watcher, events: readonly WatchEvent[]): void {
+    const isNested = this.#telling
+    this.#telling = true
+    for (const event of events) if (!watcher.stopped) this.#tellOne(watcher, event)
+    this.#telling = isNested
+    this.#tell()
   }
 
   #existing(resource: string, matches: Matcher | undefined): readonly WatchEvent[] {

@@ -39,7 +39,7 @@ export class Table {
     if (namespace !== undefined) return this.#namespaces.get(namespace)?.sorted() ?? []
     const only = this.#namespaces.size === 1 ? this.#namespaces.values().next().value : undefined
     if (only !== undefined) return only.sorted()
-    return [...this.#namespaces.keys()].sort(byCodeUnit).flatMap(name => this.#namespaces.get(name)?.sorted() ?? [])
+    return [...this.#namespaces.keys()].toSorted(byCodeUnit).flatMap(name => this.#namespaces.get(name)?.sorted() ?? [])
   }
 
   /** The objects as they were at a version that is not forgotten, in the same order. */
@@ -54,7 +54,7 @@ export class Table {
     const rest = this.list(namespace).filter(object => !undone.has(keyOf(object)))
     const back = [...undone.values()].filter(object => object !== undefined)
     const there = namespace === undefined ? back : back.filter(object => object.metadata.namespace === namespace)
-    return [...rest, ...there].sort(byKey)
+    return [...rest, ...there].toSorted(byKey)
   }
 
   /** The changes after a version that is not forgotten. */
@@ -120,8 +120,9 @@ class Shelf {
 
   sorted(): readonly KubeObject[] {
     if (this.#sorted !== undefined) return this.#sorted
-    this.#names ??= [...this.objects.keys()].sort(byCodeUnit)
-    this.#sorted = this.#names.flatMap(name => this.objects.get(name) ?? [])
+    this.#names ??= [...this.objects.keys()].toSorted(byCodeUnit)
+    // Handed out as it is, so nobody may change it.
+    this.#sorted = Object.freeze(this.#names.flatMap(name => this.objects.get(name) ?? []))
     return this.#sorted
   }
 }

@@ -12,34 +12,54 @@ type Params = {
 /** What is told of a batch. */
 export type Batch = { readonly count: number; readonly sum: number; readonly values: readonly unknown[] }
 
-const summary = (values: readonly unknown[]): Batch => ({
-  count: values.length,
-  sum: values.reduce<number>((sum, value) => sum + (typeof value === 'number' ? value : 0), 0),
-  values
-})
-
 /** Collects values into batches by number and by time. A request is answered with the batches so far. */
 export async function worker({ queue, api, params }: WorkerArguments<Params>): Promise<void> {
-  const { batchSize = 5, windowMs, forwardTo } = params
-  const batches: Batch[] = []
-  let values: unknown[] = []
-  let closesAt = Infinity
-  const close = (): void => {
-    if (values.length === 0) return
-    const batch = summary(values)
-    values = []
-    closesAt = Infinity
-    batches.push(batch)
+  const batches = new Batches(params, batch => {
     console.log(`batch of ${batch.count}, sum ${batch.sum}`)
-    if (forwardTo !== undefined) api.sendToService(forwardTo, batch)
-  }
+    if (params.forwardTo !== undefined) api.sendToService(params.forwardTo, batch)
+  })
   for (;;) {
-    const message =
-      closesAt === Infinity ? await queue.get() : await queue.get({ timeoutMs: Math.max(0, closesAt - Date.now()) })
-    if (message === null) return close()
-    if (message?.reply !== undefined) message.reply(batches)
-    else if (message !== undefined) values.push(message.value)
-    if (values.length === 1 && closesAt === Infinity && windowMs !== undefined) closesAt = Date.now() + windowMs
-    if (values.length >= batchSize || Date.now() >= closesAt) close()
+    const { timeLeft } = batches
+    const message = await (timeLeft === undefined ? queue.get() : queue.get({ timeoutMs: timeLeft }))
+    if (message === null) return batches.close()
+    if (message === undefined) batches.close()
+    else if (message.reply !== undefined) message.reply(batches.closed)
+    else batches.add(message.value)
+  }
+}
+
+class Batches {
+  readonly closed: Batch[] = []
+  readonly #params: Params
+  readonly #told: (batch: Batch) => void
+  #values: unknown[] = []
+  #closesAt = 0
+
+  constructor(params: Params, told: (batch: Batch) => void) {
+    this.#params = params
+    this.#told = told
+  }
+
+  /** Milliseconds until the open batch is closed; undefined where no time closes it. */
+  get timeLeft(): number | undefined {
+    if (this.#values.length === 0 || this.#params.windowMs === undefined) return undefined
+    return Math.max(0, this.#closesAt - Date.now())
+  }
+
+  add(value: unknown): void {
+    const { batchSize = 5, windowMs = 0 } = this.#params
+    if (this.#values.length === 0) this.#closesAt = Date.now() + windowMs
+    this.#values.push(value)
+    if (this.#values.length >= batchSize || this.timeLeft === 0) this.close()
+  }
+
+  close(): void {
+    const values = this.#values
+    if (values.length === 0) return
+    this.#values = []
+    const sum = values.reduce<number>((total, value) => total + (typeof value === 'number' ? value : 0), 0)
+    const batch = { count: values.length, sum, values }
+    this.closed.push(batch)
+    this.#told(batch)
   }
 }

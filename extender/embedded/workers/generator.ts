@@ -14,8 +14,8 @@ type Params = {
 export async function worker({ queue, api, params }: WorkerArguments<Params>): Promise<void> {
   const { target, intervalMs = 1000, count = Infinity, template } = params
   for (let number = 1; number <= count; number++) {
+    if (number > 1 && (await queue.get({ timeoutMs: intervalMs })) === null) return
     api.sendToService(target, template === undefined ? number : template.replaceAll('{n}', String(number)))
-    if ((await queue.get({ timeoutMs: intervalMs })) === null) return
   }
   console.log(`sent ${count} messages to ${target}`)
   while ((await queue.get()) !== null);

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { apiVersionOf, type Resource, type Resources } from '../../api/resources.ts'
+import { apiVersionOf, type Resource } from '../../api/resource.ts'
+import type { Resources } from '../../api/resources.ts'
 import { gitVersion } from '../versions.ts'
 import { Schemas } from './schemas.ts'
 

@@ -1,4 +1,4 @@
-import { apiVersionOf, type Resource } from '../../api/resources.ts'
+import { apiVersionOf, type Resource } from '../../api/resource.ts'
 import { type Type, typeNamed, typeOfKind } from '../../api/schema/types.ts'
 import { descriptionOf } from './descriptions.ts'
 

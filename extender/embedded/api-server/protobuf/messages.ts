@@ -32,10 +32,13 @@ function all(): Known {
 }
 
 function pairs(text: string, separator: string): Map<string, string> {
-  const lines = text.split('\n').map((line): [string, string] => {
-    const at = line.indexOf(separator)
-    return [line.slice(0, at), line.slice(at + separator.length)]
-  })
+  const lines = text
+    .trim()
+    .split('\n')
+    .map((line): [string, string] => {
+      const at = line.indexOf(separator)
+      return [line.slice(0, at), line.slice(at + separator.length)]
+    })
   return new Map(lines)
 }
 

@@ -1,4 +1,4 @@
-import type { Resource } from '../../api/resources.ts'
+import type { Resource } from '../../api/resource.ts'
 import { ageColumn, type Column, nameColumn, textColumn, wide } from './column.ts'
 import * as cluster from './cluster.ts'
 import { customColumns } from './custom.ts'

@@ -101,10 +101,3 @@ export const cronJobColumns: readonly Column[] = [
   textColumn('Last Schedule', 'status.lastScheduleTime', '<none>'),
   ageColumn
 ]
-
-export const scaleColumns: readonly Column[] = [
-  nameColumn,
-  countColumn('Desired', 'spec.replicas'),
-  countColumn('Available', 'status.replicas'),
-  ageColumn
-]

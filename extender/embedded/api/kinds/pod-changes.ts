@@ -23,14 +23,20 @@ export function podChangeProblems(next: Fields, current: Fields): readonly Probl
 function deadlineProblems(next: Fields, current: Fields): readonly Problem[] {
   const [value, before] = [next['activeDeadlineSeconds'], current['activeDeadlineSeconds']]
   if (typeof before !== 'number' || (typeof value === 'number' && value <= before)) return []
-  const detail = value === undefined ? 'must not update from a positive integer to nil value' : `must be less than or equal to previous value`
+  const detail =
+    value === undefined
+      ? 'must not update from a positive integer to nil value'
+      : `must be less than or equal to previous value`
   return [{ field: 'spec.activeDeadlineSeconds', type: 'invalid', value: value ?? null, detail }]
 }
 
+const withoutSeconds = (toleration: Fields): Fields => without(toleration, 'tolerationSeconds')
+const withoutImage = (container: Fields): Fields => without(container, 'image')
+
 function tolerationProblems(next: Fields, current: Fields): readonly Problem[] {
-  const bare = (toleration: Fields): Fields => without(toleration, 'tolerationSeconds')
-  const now = list(next['tolerations']).map(bare)
-  const kept = list(current['tolerations']).every(old => now.some(toleration => equal(toleration, bare(old))))
+  const now = list(next['tolerations']).map(withoutSeconds)
+  const before = list(current['tolerations']).map(withoutSeconds)
+  const kept = before.every(old => now.some(toleration => equal(toleration, old)))
   if (kept) return []
   const detail = 'existing toleration can not be modified except its tolerationSeconds'
   return [{ field: 'spec.tolerations', type: 'forbidden', detail }]
@@ -50,17 +56,19 @@ function restProblems(next: Fields, current: Fields): readonly Problem[] {
   const gated = list(current['schedulingGates']).length > 0
   const problems = gated ? gatedProblems(next, current) : []
   if (problems.length > 0) return problems
-  const allowed = ['activeDeadlineSeconds', 'tolerations', 'schedulingGates', 'terminationGracePeriodSeconds']
+  const allowed = ['activeDeadlineSeconds', 'tolerations', 'schedulingGates']
   const open = gated ? [...allowed, 'nodeSelector', 'affinity'] : allowed
   const bare = (spec: Fields): Fields => ({
     ...without(spec, ...open),
-    containers: list(spec['containers']).map(container => without(container, 'image')),
-    initContainers: list(spec['initContainers']).map(container => without(container, 'image'))
+    // Of a gated pod's affinity, only that to nodes may change.
+    affinity: gated ? without(fields(spec['affinity']), 'nodeAffinity') : spec['affinity'],
+    containers: list(spec['containers']).map(withoutImage),
+    initContainers: list(spec['initContainers']).map(withoutImage)
   })
   const [after, before] = [bare(next), bare(current)]
-  const changed = [...new Set([...Object.keys(after), ...Object.keys(before)])].filter(name => !equal(after[name], before[name]))
-  if (next['terminationGracePeriodSeconds'] !== current['terminationGracePeriodSeconds'])
-    changed.push('terminationGracePeriodSeconds')
+  const changed = [...new Set([...Object.keys(after), ...Object.keys(before)])].filter(
+    name => !equal(after[name], before[name])
+  )
   if (changed.length === 0) return []
   return [{ field: 'spec', type: 'forbidden', detail: `${rule}\n(changed: ${changed.join(', ')})` }]
 }
@@ -71,12 +79,10 @@ function gatedProblems(next: Fields, current: Fields): readonly Problem[] {
   const selector = fields(next['nodeSelector'])
   const widened = Object.entries(fields(current['nodeSelector'])).some(([key, value]) => selector[key] !== value)
   if (widened) {
-    const detail = `only additions to existing nodeSelector are allowed`
+    const detail = 'only additions to spec.nodeSelector are allowed (no mutations or deletions)'
     problems.push({ field: 'spec.nodeSelector', type: 'invalid', value: selector, detail })
   }
   const [after, before] = [fields(next['affinity']), fields(current['affinity'])]
-  if (!equal(without(after, 'nodeAffinity'), without(before, 'nodeAffinity')))
-    problems.push({ field: 'spec.affinity', type: 'forbidden', detail: 'only nodeAffinity may be changed while the pod is gated' })
   if (before['nodeAffinity'] !== undefined && !narrows(required(after), required(before)))
     problems.push({
       field: 'spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms',
@@ -88,9 +94,7 @@ function gatedProblems(next: Fields, current: Fields): readonly Problem[] {
 }
 
 const required = (affinity: Fields): readonly Fields[] =>
-  list(
-    fields(fields(affinity['nodeAffinity'])['requiredDuringSchedulingIgnoredDuringExecution'])['nodeSelectorTerms']
-  )
+  list(fields(fields(affinity['nodeAffinity'])['requiredDuringSchedulingIgnoredDuringExecution'])['nodeSelectorTerms'])
 
 /** The terms are alternatives, so none may come or go; each may only get more expressions. */
 function narrows(terms: readonly Fields[], before: readonly Fields[]): boolean {

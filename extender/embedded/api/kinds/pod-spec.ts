@@ -1,8 +1,11 @@
 import { type Fields, fields, isFields, list, text } from '../fields.ts'
+import { quantity } from '../quantity.ts'
 
 /** What upstream writes into every pod spec, a pod's own or a template's. */
 export function podSpecDefaults(given: unknown): Fields {
-  const spec = fields(given)
+  // Go takes an empty text for none.
+  const meant = Object.entries(fields(given)).filter(([name, value]) => value !== '' || !defaulted.has(name))
+  const spec: Fields = Object.fromEntries(meant)
   const hostNetwork = spec['hostNetwork'] === true
   const account = text(spec['serviceAccountName']) ?? text(spec['serviceAccount'])
   return {
@@ -18,6 +21,8 @@ export function podSpecDefaults(given: unknown): Fields {
     ...each(spec, 'containers', container => containerDefaults(container, hostNetwork))
   }
 }
+
+const defaulted = new Set(['restartPolicy', 'dnsPolicy', 'schedulerName'])
 
 /** One field of an object, a list, with every entry completed; nothing where there is no such list. */
 function each(object: Fields, name: string, complete: (entry: Fields) => Fields): Fields {
@@ -104,13 +109,14 @@ function volumeDefaults(volume: Fields): Fields {
 
 /** A pod's requests are at least named as far as its limits are; upstream leaves templates as they are. */
 export function requestsFromLimits(spec: Fields): Fields {
-  const complete = (container: Fields): Fields => {
-    const resources = fields(container['resources'])
-    if (!isFields(resources['limits'])) return container
-    const requests = { ...resources['limits'], ...fields(resources['requests']) }
-    return { ...container, resources: { ...resources, requests } }
-  }
-  return { ...spec, ...each(spec, 'containers', complete), ...each(spec, 'initContainers', complete) }
+  return { ...spec, ...each(spec, 'containers', withRequests), ...each(spec, 'initContainers', withRequests) }
+}
+
+function withRequests(container: Fields): Fields {
+  const resources = fields(container['resources'])
+  if (!isFields(resources['limits'])) return container
+  const requests = { ...resources['limits'], ...fields(resources['requests']) }
+  return { ...container, resources: { ...resources, requests } }
 }
 
 /** Upstream's class of service: by cpu and memory of all containers. */
@@ -121,11 +127,13 @@ export function qosClass(spec: Fields): 'Guaranteed' | 'Burstable' | 'BestEffort
   for (const container of containers) {
     const { requests, limits } = fields(container['resources'])
     for (const name of ['cpu', 'memory']) {
-      const [request, limit] = [fields(requests)[name], fields(limits)[name]]
-      if (request !== undefined || limit !== undefined) anything = true
-      if (limit === undefined || String(request) !== String(limit)) guaranteed = false
+      const [request, limit] = [amount(requests, name), amount(limits, name)]
+      if (request > 0 || limit > 0) anything = true
+      if (limit === 0 || request !== limit) guaranteed = false
     }
   }
   if (!anything) return 'BestEffort'
   return guaranteed ? 'Guaranteed' : 'Burstable'
 }
+
+const amount = (values: unknown, name: string): number => quantity(fields(values)[name] ?? 0)

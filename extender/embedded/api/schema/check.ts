@@ -1,7 +1,8 @@
 import type { KubeObject } from '../../store/objects.ts'
 import { badRequest } from '../errors.ts'
 import { type Fields, isFields } from '../fields.ts'
-import { type Type, typeOfKind } from './types.ts'
+import { canonical } from '../quantity.ts'
+import { type Field, type Type, typeNamed, typeOfKind } from './types.ts'
 
 /** What reading an object by its type gives. */
 export type Checked = {
@@ -16,12 +17,17 @@ export function check(object: KubeObject): Checked {
   const type = typeOfKind(object.apiVersion, object.kind)
   if (type === undefined) return { object, unknown: [] }
   const unknown: string[] = []
-  const walk: Walk = { unknown, object }
+  const walk: Walk = { unknown, object, owner: object.kind }
   const read = readValue(type, object, '', walk) as KubeObject
-  return { object: read, unknown: unknown.sort() }
+  return { object: read, unknown: unknown.toSorted() }
 }
 
-type Walk = { readonly unknown: string[]; readonly object: KubeObject }
+type Walk = {
+  readonly unknown: string[]
+  readonly object: KubeObject
+  /** The type that the field which is being read stands in. */
+  owner: string
+}
 
 function readValue(type: Type, value: unknown, path: string, walk: Walk): unknown {
   switch (type.is) {
@@ -34,7 +40,8 @@ function readValue(type: Type, value: unknown, path: string, walk: Walk): unknow
     case 'any':
       return value
     default:
-      return scalars[type.is](value) ? value : mismatch(type, value, path, walk)
+      if (!scalars[type.is](value)) return mismatch(type, value, path, walk)
+      return type.is === 'quantity' ? canonical(String(value)) : value
   }
 }
 
@@ -45,14 +52,27 @@ function readFields(type: Type & { is: 'object' }, value: Fields, path: string, 
     const field = type.fields.get(name)
     const inner = value[name]
     if (field === undefined) walk.unknown.push(join(path, name))
-    const keep = field !== undefined && inner !== undefined && (inner !== null || field.type.is === 'time')
-    const read = keep && inner !== null ? readValue(field.type, inner, join(path, name), walk) : inner
-    if (keep && read === inner) continue
+    walk.owner = type.name
+    const read = field !== undefined && isKept(field, inner) ? readField(field, inner, join(path, name), walk) : dropped
+    if (read === inner) continue
     copy ??= { ...value }
-    if (keep) copy[name] = read
-    else delete copy[name]
+    if (read === dropped) delete copy[name]
+    else copy[name] = read
   }
   return copy ?? value
+}
+
+const dropped = Symbol('a field that does not stay')
+
+const readField = (field: Field, value: unknown, path: string, walk: Walk): unknown =>
+  value === null ? null : readValue(field.type, value, path, walk)
+
+/** Go leaves out what is missing, and lists and maps that are empty, unless they must be there. */
+function isKept({ type, required }: Field, value: unknown): boolean {
+  if (value === undefined || value === null) return value === null && type.is === 'time'
+  if (required) return true
+  if (type.is === 'list') return !(Array.isArray(value) && value.length === 0)
+  return type.is !== 'map' || !isFields(value) || Object.keys(value).length > 0
 }
 
 function readMap(of: Type, value: Fields, path: string, walk: Walk): Fields {
@@ -111,11 +131,12 @@ function goName(type: Type): string {
   return goNames[type.is] ?? type.is
 }
 
-function mismatch(type: Type, value: unknown, path: string, { object }: Walk): never {
+function mismatch(type: Type, value: unknown, path: string, { object, owner }: Walk): never {
   const { kind, apiVersion } = object
   const version = apiVersion.slice(apiVersion.indexOf('/') + 1)
   const start = `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${kind}: `
-  throw badRequest(start + complaint(type, value, path))
+  const short = owner.slice(owner.indexOf('.') + 1)
+  throw badRequest(start + complaint(type, value, `${short}.${path.replaceAll(/\[\d+\]/g, '')}`))
 }
 
 function complaint(type: Type, value: unknown, path: string): string {
@@ -124,4 +145,15 @@ function complaint(type: Type, value: unknown, path: string): string {
   if (type.is === 'time') return `parsing time ${JSON.stringify(value)} as "2006-01-02T15:04:05Z07:00": cannot parse it`
   const given = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value
   return `json: cannot unmarshal ${given} into Go struct field ${path} of type ${goName(type)}`
+}
+
+/** The same for the metadata of a custom object, of which no more is known. */
+export function checkMetadata(object: KubeObject): Checked {
+  const unknown: string[] = []
+  const metadata = readValue(typeNamed('ObjectMeta'), object.metadata, 'metadata', {
+    unknown,
+    object,
+    owner: 'ObjectMeta'
+  })
+  return { object: { ...object, metadata: metadata as KubeObject['metadata'] }, unknown }
 }

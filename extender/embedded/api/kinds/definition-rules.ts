@@ -1,0 +1,133 @@
+import type { KubeObject } from '../../store/objects.ts'
+import type { Problem } from '../errors.ts'
+import { at, equal, type Fields, fields, isFields, list, text, texts } from '../fields.ts'
+import { structuralProblems } from '../schema/structural.ts'
+import { choice } from './choices.ts'
+
+/** What is wrong with a CustomResourceDefinition. */
+export function definitionProblems(object: KubeObject): readonly Problem[] {
+  const spec = fields(object['spec'])
+  const names = fields(spec['names'])
+  const versions = list(spec['versions'])
+  const { name } = object.metadata
+  const problems: Problem[] = []
+  if (name !== `${String(names['plural'])}.${String(spec['group'])}`)
+    problems.push({
+      field: 'metadata.name',
+      type: 'invalid',
+      value: name,
+      detail: 'must be spec.names.plural+"."+spec.group'
+    })
+  return [
+    ...problems,
+    ...approvalProblems(object, String(spec['group'])),
+    ...neededProblems(spec['group'], 'spec.group'),
+    ...neededProblems(spec['scope'], 'spec.scope'),
+    ...choice(spec['scope'] || undefined, ['Cluster', 'Namespaced'], 'spec.scope'),
+    ...storageProblems(versions),
+    ...neededProblems(names['plural'], 'spec.names.plural'),
+    ...neededProblems(names['kind'], 'spec.names.kind'),
+    ...versionsProblems(versions)
+  ]
+}
+
+const neededProblems = (value: unknown, field: string): readonly Problem[] =>
+  value ? [] : [{ field, type: 'required' }]
+
+/** Kubernetes' own groups are given out by its community. */
+function approvalProblems({ metadata }: KubeObject, group: string): readonly Problem[] {
+  const name = 'api-approved.kubernetes.io'
+  if (!/(^|\.)(k8s|kubernetes)\.io$/.test(group) || metadata.annotations?.[name]) return []
+  const detail = `protected groups must have approval annotation "${name}", see https://github.com/kubernetes/enhancements/pull/1111`
+  return [{ field: `metadata.annotations[${name}]`, type: 'required', detail }]
+}
+
+function storageProblems(versions: readonly Fields[]): readonly Problem[] {
+  if (versions.filter(version => version['storage'] === true).length === 1) return []
+  const detail = 'must have exactly one version marked as storage version'
+  return [{ field: 'spec.versions', type: 'invalid', value: versions, detail }]
+}
+
+function versionsProblems(versions: readonly Fields[]): readonly Problem[] {
+  const schemas = versions.map(version => at(version, 'schema', 'openAPIV3Schema'))
+  const names = versions.map(version => text(version['name']) ?? '')
+  // Upstream keeps one schema for all versions apart, and names that.
+  const isOne = schemas.every(schema => equal(schema, schemas[0]))
+  const wrong = names.flatMap((name, index) => versionNameProblems(`spec.versions[${index}].name`, name))
+  const problems = schemas.flatMap((schema, index): readonly Problem[] => {
+    const own = `spec.versions[${index}].schema.openAPIV3Schema`
+    if (!isFields(schema)) return [{ field: own, type: 'required' }]
+    if (isOne && index > 0) return []
+    return schemaProblems(schema, isOne ? 'spec.validation.openAPIV3Schema' : own, 'at the root')
+  })
+  return [...wrong, ...problems]
+}
+
+function versionNameProblems(field: string, value: string): readonly Problem[] {
+  if (/^[a-z]([-a-z0-9]*[a-z0-9])?$/.test(value)) return []
+  const detail =
+    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')"
+  return [{ field, type: 'invalid', value, detail }]
+}
+
+const types = ['array', 'boolean', 'integer', 'number', 'object', 'string']
+
+/** A schema is structural: it says of every field which type it has. */
+function schemaProblems(schema: Fields, path: string, where: string): readonly Problem[] {
+  return [
+    ...typeProblems(schema, path, where),
+    ...listProblems(schema, path),
+    ...mapProblems(schema, path),
+    ...innerProblems(schema, path),
+    ...(schema['default'] === undefined ? [] : defaultProblems(schema, `${path}.default`))
+  ]
+}
+
+function typeProblems(schema: Fields, path: string, where: string): readonly Problem[] {
+  const { type } = schema
+  const field = `${path}.type`
+  const isRoot = where === 'at the root'
+  const isOpen = ['x-kubernetes-int-or-string', 'x-kubernetes-preserve-unknown-fields'].some(
+    name => schema[name] === true
+  )
+  if (type) {
+    if (!isRoot || type === 'object') return choice(type, types, field)
+    return [{ field, type: 'invalid', value: type, detail: 'must be object at the root' }]
+  }
+  return isOpen && !isRoot ? [] : [{ field, type: 'required', detail: `must not be empty ${where}` }]
+}
+
+function listProblems(schema: Fields, path: string): readonly Problem[] {
+  if (schema['type'] !== 'array') return []
+  const problems: Problem[] = []
+  if (!isFields(schema['items']))
+    problems.push({ field: `${path}.items`, type: 'required', detail: 'must be specified' })
+  if (schema['x-kubernetes-list-type'] === 'map' && texts(schema['x-kubernetes-list-map-keys']).length === 0) {
+    const detail = 'must not be empty if x-kubernetes-list-type is map'
+    problems.push({ field: `${path}.x-kubernetes-list-map-keys`, type: 'required', detail })
+  }
+  return problems
+}
+
+function mapProblems({ properties, additionalProperties }: Fields, path: string): readonly Problem[] {
+  if (!additionalProperties || Object.keys(fields(properties)).length === 0) return []
+  const detail = 'additionalProperties and properties are mutual exclusive'
+  return [{ field: `${path}.additionalProperties`, type: 'forbidden', detail }]
+}
+
+function innerProblems(schema: Fields, path: string): readonly Problem[] {
+  const { properties, additionalProperties, items } = schema
+  const ofFields = 'for specified object fields'
+  return [
+    ...Object.entries(fields(properties)).flatMap(([name, property]) =>
+      schemaProblems(fields(property), `${path}.properties[${name}]`, ofFields)
+    ),
+    ...(isFields(additionalProperties)
+      ? schemaProblems(additionalProperties, `${path}.additionalProperties`, ofFields)
+      : []),
+    ...(isFields(items) ? schemaProblems(items, `${path}.items`, 'for specified array items') : [])
+  ]
+}
+
+const defaultProblems = (schema: Fields, field: string): readonly Problem[] =>
+  structuralProblems(schema, schema['default'], '').map(problem => ({ ...problem, field }))
