@@ -1,9 +1,7 @@
-import { readFileSync } from 'node:fs'
-import { parseArgs } from 'node:util'
-import { parse } from 'yaml'
-import { parseDuration } from '../policies/parse.ts'
-import { reasonOf, UsageError } from './errors.ts'
-import { isOption, logLevels, names, type OptionName, row } from './options.ts'
+import { parseDuration, parseInteger } from '../policies/parse.ts'
+import { UsageError } from './errors.ts'
+import { logLevels, type OptionName, row } from './options.ts'
+import { fromEnvironment, fromFile, fromFlags, type Source } from './sources.ts'
 
 export { optionHelp } from './options.ts'
 
@@ -17,6 +15,10 @@ export type Config = {
   readonly tls: TlsFiles | undefined
   /** Scheduler name → profile. */
   readonly schedulerNames: ReadonlyMap<string, ProfileName>
+  /** Whether a node takes at most one pod of the profile `custom-scheduler`. */
+  readonly onePodPerNode: boolean
+  /** Namespace → how far the annotation `priority` lifts its pods over those of other namespaces; 0 where absent. */
+  readonly priorityCaps: ReadonlyMap<string, number>
   readonly bindTimeoutMs: number
   readonly gangSettleMs: number
   readonly holdTtlMs: number
@@ -51,9 +53,6 @@ export const profileNames = ['muster', 'custom-scheduler'] as const
 export type ProfileName = (typeof profileNames)[number]
 export type LogLevel = (typeof logLevels)[number]
 
-/** `key` is what users call that option there. */
-type Source = { readonly key: (name: OptionName) => string; readonly values: ReadonlyMap<string, readonly string[]> }
-
 /** Timers count no further than 24.8 days, and nobody means so much. */
 const longestMs = 24 * 3_600_000
 
@@ -63,82 +62,6 @@ export function loadConfig(args: readonly string[], env: Readonly<Record<string,
   const variables = fromEnvironment(env)
   const file = flags.values.get('config')?.[0] ?? variables.values.get('config')?.[0]
   return read([flags, variables, ...(file === undefined ? [] : [fromFile(file)])])
-}
-
-function fromFlags(args: readonly string[]): Source {
-  const spec = Object.fromEntries(names.map(name => [name, { type: 'string' as const, multiple: true as const }]))
-  try {
-    const { values } = parseArgs({ args: [...args], options: spec, allowPositionals: false })
-    return {
-      key: name => `flag --${name}`,
-      values: new Map(Object.entries(values).map(([key, value]) => [key, value ?? []]))
-    }
-  } catch (error) {
-    throw new UsageError(`${reasonOf(error).split('. ')[0]}; see --help`)
-  }
-}
-
-function fromEnvironment(env: Readonly<Record<string, string | undefined>>): Source {
-  const values = new Map<string, string[]>()
-  for (const [key, value] of Object.entries(env)) {
-    if (!key.startsWith('MUSTER_') || value === undefined || isForeign(key, value)) continue
-    const name = names.find(each => variableOf(each) === key)
-    if (!name) throw new UsageError(`environment variable ${key} is none of muster's; known are ${known(variableOf)}`)
-    values.set(name, row(name).list ? value.split(',') : [value])
-  }
-  return { key: name => `environment variable ${variableOf(name)}`, values }
-}
-
-/**
- * MUSTER_SERVER is read by the commands that ask a running muster. The others are what the kubelet sets in every pod of
- * a namespace that has a Service named `muster` or `muster-…`.
- */
-function isForeign(key: string, value: string): boolean {
-  if (key === 'MUSTER_SERVER' || /_SERVICE_(HOST|PORT(_\w+)?)$/.test(key)) return true
-  return (
-    /_PORT_\d+_(TCP|UDP|SCTP)(_(ADDR|PORT|PROTO))?$/.test(key) || (key.endsWith('_PORT') && /^\w+:\/\//.test(value))
-  )
-}
-
-function fromFile(path: string): Source {
-  const values = new Map<string, string[]>()
-  for (const [name, value] of Object.entries(contentOf(path))) {
-    const key = `${path}: key ${name}`
-    if (!isOption(name) || name === 'config')
-      throw new UsageError(`${key} is none of muster's; known are ${known(each => each)}`)
-    const all: readonly unknown[] = row(name).list && Array.isArray(value) ? value : [value]
-    values.set(
-      name,
-      all.map(each => scalar(each, key))
-    )
-  }
-  return { key: name => `${path}: key ${name}`, values }
-}
-
-function contentOf(path: string): Record<string, unknown> {
-  let content: unknown
-  try {
-    // A file of nothing but comments holds null.
-    content = parse(readFileSync(path, 'utf8')) ?? {}
-  } catch (error) {
-    throw new UsageError(`cannot read the configuration file ${path}: ${reasonOf(error)}`)
-  }
-  if (typeof content === 'object' && content !== null && !Array.isArray(content)) return { ...content }
-  throw new UsageError(`the configuration file ${path} must hold keys and values`)
-}
-
-function scalar(value: unknown, key: string): string {
-  if (typeof value !== 'string' && typeof value !== 'number')
-    throw new UsageError(`${key}: ${JSON.stringify(value)} must be a text`)
-  return String(value)
-}
-
-function known(format: (name: OptionName) => string): string {
-  return names.map(format).join(', ')
-}
-
-function variableOf(name: OptionName): string {
-  return `MUSTER_${name.toUpperCase().replaceAll('-', '_')}`
 }
 
 function read(sources: readonly Source[]): Config {
@@ -164,6 +87,8 @@ function read(sources: readonly Source[]): Config {
     apiListen: address(get('api-listen')),
     tls: tlsFiles(get),
     schedulerNames: schedulerNames(get('scheduler-name')),
+    onePodPerNode: oneOf(get('one-pod-per-node'), ['true', 'false']) === 'true',
+    priorityCaps: priorityCaps(get('priority-cap')),
     bindTimeoutMs: duration('bind-timeout', 10_000),
     gangSettleMs: duration('gang-settle', 0),
     holdTtlMs: duration('hold-ttl', 1_000),
@@ -227,6 +152,18 @@ function schedulerNames({ all, key }: Value): ReadonlyMap<string, ProfileName> {
     profiles.set(name, oneOf({ text: profile, key }, profileNames))
   }
   return profiles
+}
+
+function priorityCaps({ all, key }: Value): ReadonlyMap<string, number> {
+  const caps = new Map<string, number>()
+  for (const text of all) {
+    const [, namespace, digits] = /^([a-z0-9](?:[-a-z0-9]*[a-z0-9])?)=(-?\d+)$/.exec(text) ?? []
+    const cap = parseInteger(digits ?? '')
+    if (namespace === undefined || cap === undefined)
+      throw new UsageError(`${key}: ${JSON.stringify(text)} must be NAMESPACE=INTEGER`)
+    caps.set(namespace, cap)
+  }
+  return caps
 }
 
 function oneOf<T extends string>({ text, key }: Pick<Value, 'text' | 'key'>, allowed: readonly T[]): T {

@@ -13,6 +13,16 @@ const options = {
     list: true,
     help: 'one more scheduler name whose pods muster plans; may be repeated'
   },
+  'one-pod-per-node': {
+    hint: 'true|false',
+    fallback: 'true',
+    help: 'whether a node takes at most one pod of the profile custom-scheduler'
+  },
+  'priority-cap': {
+    hint: 'NAMESPACE=INTEGER',
+    list: true,
+    help: "how far the annotation priority lifts that namespace's pods over those of others (default 0); may be repeated"
+  },
   'tls-cert': { hint: 'FILE', help: 'PEM certificate of the verbs: HTTPS, with HTTP/2; read again when it changes' },
   'tls-key': { hint: 'FILE', help: 'its PEM key' },
   'tls-client-ca': { hint: 'FILE', help: 'PEM certificates of those who sign for clients; only such clients may call' },

@@ -1,35 +1,15 @@
 import { nodeInfo, Snapshot, type NodeInfo } from '../policies/snapshot.ts'
-import type { Node, Pod, Resources } from '../policies/types.ts'
-
-/** The size that a pod's controller wants; undefined where it does not say. */
-export type ControllerSize = { readonly uid: string; readonly size: number | undefined }
-
-/** What a PodGroup object says of its gang, whatever its API. */
-export type PodGroup = {
-  /** Its API group, such as `scheduling.x-k8s.io`. */
-  readonly api: string
-  readonly namespace: string
-  readonly name: string
-  /** Undefined where it does not say. */
-  readonly minMember: number | undefined
-  /** Minimum by role; empty without roles. */
-  readonly roles: ReadonlyMap<string, number>
-  readonly minResources: Resources | undefined
-  /** How long the gang may wait, in milliseconds. */
-  readonly timeoutMs: number | undefined
-}
+import type { Node, Pod } from '../policies/types.ts'
+import { type FactListener, Facts } from './facts.ts'
 
 /** What changed about a pod: `before` is absent for a new pod, `after` for one that is gone. */
 export type PodChange = { readonly before: Pod | undefined; readonly after: Pod | undefined }
 
 /** Told synchronously, in the order of the changes; must not throw and must not change the state. */
-export interface StateListener {
+export interface StateListener extends FactListener {
   podChanged(change: PodChange): void
   /** The node is new, gone, or differs in something that decides where pods fit. */
   nodeChanged(name: string): void
-  controllerChanged(uid: string): void
-  /** `API/NAMESPACE/NAME` is new, gone, or different. */
-  podGroupChanged?(key: string): void
 }
 
 const isDone = (pod: Pod): boolean => pod.phase === 'Succeeded' || pod.phase === 'Failed'
@@ -39,11 +19,10 @@ const isDone = (pod: Pod): boolean => pod.phase === 'Succeeded' || pod.phase ===
  * cluster: whoever decides takes a `Snapshot` of it.
  */
 export class State {
+  /** What other objects say about pods. */
+  readonly facts = new Facts()
   readonly #pods = new Map<string, Pod>()
   readonly #nodes = new Map<string, Node>()
-  readonly #controllers = new Map<string, number | undefined>()
-  /** By `API/NAMESPACE/NAME`. */
-  readonly #podGroups = new Map<string, PodGroup>()
   /** Pod uid → node of a binding that we sent and the watch has not shown. */
   readonly #assumed = new Map<string, string>()
   readonly #byNode = new Map<string, Map<string, Pod>>()
@@ -57,6 +36,7 @@ export class State {
 
   subscribe(listener: StateListener): void {
     this.#listeners.push(listener)
+    this.facts.subscribe(listener)
   }
 
   pod(uid: string): Pod | undefined {
@@ -70,15 +50,6 @@ export class State {
   /** The node that the pod stands on, or is to stand on by a binding of ours. */
   nodeOf(pod: Pod): string | undefined {
     return pod.nodeName ?? this.#assumed.get(pod.uid)
-  }
-
-  controllerSize(uid: string): number | undefined {
-    return this.#controllers.get(uid)
-  }
-
-  /** The PodGroup `API/NAMESPACE/NAME`. */
-  podGroup(key: string): PodGroup | undefined {
-    return this.#podGroups.get(key)
   }
 
   /** Pods without a node that are nominated for one. */
@@ -149,26 +120,6 @@ export class State {
     if (!this.#nodes.delete(name)) return
     this.#forget(name)
     for (const listener of this.#listeners) listener.nodeChanged(name)
-  }
-
-  /** One kind's whole set after a list. Sizes of deleted controllers of other kinds stay untouched. */
-  setController({ uid, size }: ControllerSize): void {
-    if (this.#controllers.has(uid) && this.#controllers.get(uid) === size) return
-    this.#controllers.set(uid, size)
-    for (const listener of this.#listeners) listener.controllerChanged(uid)
-  }
-
-  removeController(uid: string): void {
-    if (!this.#controllers.delete(uid)) return
-    for (const listener of this.#listeners) listener.controllerChanged(uid)
-  }
-
-  /** `group` is undefined once the object is gone. */
-  setPodGroup(key: string, group: PodGroup | undefined): void {
-    if (this.#podGroups.get(key) === group) return
-    if (group) this.#podGroups.set(key, group)
-    else this.#podGroups.delete(key)
-    for (const listener of this.#listeners) listener.podGroupChanged?.(key)
   }
 
   /** A binding of ours is on its way or accepted: the room is taken from now on. */

@@ -1,7 +1,7 @@
 import type { IFlattenedRuleSet, ICruiseOptions } from 'dependency-cruiser'
 
 /** What every folder of extender/ may import besides itself. */
-const shared = '^extender/(state|config|options|errors|clock)\\.ts$'
+const shared = '^extender/(state|facts|config|options|sources|errors|clock)\\.ts$'
 const outside = '^(policies/|node_modules/)'
 
 /** The import rule of the house; architecture.test.ts holds the tree to it. */
@@ -23,11 +23,11 @@ export const rules: IFlattenedRuleSet = {
     },
     {
       name: 'cli-imports-main',
-      comment: 'A command may start the extender; else it is a folder like the others.',
+      comment: 'A command may start the extender, or the embedded cluster; else it is a folder like the others.',
       severity: 'error',
       from: { path: '^extender/cli/' },
       to: {
-        pathNot: ['^extender/(cli/|main\\.ts$)', shared, outside],
+        pathNot: ['^extender/(cli/|(main|embed)\\.ts$)', shared, outside],
         dependencyTypesNot: ['core'],
         couldNotResolve: false
       }
@@ -62,10 +62,25 @@ export const rules: IFlattenedRuleSet = {
       }
     },
     {
+      name: 'embed-composes-the-embedded-cluster',
+      comment:
+        'The second composition root: the cluster in this process, with the projections that its scheduler needs.',
+      severity: 'error',
+      from: { path: '^extender/embed\\.ts$' },
+      to: {
+        pathNot: ['^extender/embedded/', '^extender/kubernetes/projections\\.ts$', shared, outside],
+        dependencyTypesNot: ['core'],
+        couldNotResolve: false
+      }
+    },
+    {
       name: 'top-files-are-known',
       comment: 'A file at the top of extender/ has a rule above; give a new one its own.',
       severity: 'error',
-      from: { path: '^extender/[^/]+$', pathNot: [shared, '^extender/(app|main|listener|connections|tls)\\.ts$'] },
+      from: {
+        path: '^extender/[^/]+$',
+        pathNot: [shared, '^extender/(embed|app|main|listener|connections|tls)\\.ts$']
+      },
       to: {}
     },
     {
