@@ -2,12 +2,13 @@ import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pino, type Logger } from 'pino'
 import { Gauge, Registry } from 'prom-client'
-import { muster } from '../policies/index.ts'
+import type { Profile } from '../policies/framework.ts'
+import { customScheduler, muster } from '../policies/index.ts'
 import { type AppParts, buildApi, buildApp } from './app.ts'
 import { systemClock } from './clock.ts'
 import type { Config } from './config.ts'
 import { InvariantViolation, reasonOf } from './errors.ts'
-import { keepsAnnotation, keepsLabel } from './gangs/dialects.ts'
+import { keepsAnnotation } from './gangs/dialects.ts'
 import { Gangs } from './gangs/gangs.ts'
 import type { ApiServer } from './kubernetes/api-server.ts'
 import { Binder } from './kubernetes/binder.ts'
@@ -43,7 +44,7 @@ export async function serve(config: Config): Promise<void> {
     metrics,
     ...(config.kubeconfig === undefined ? {} : { kubeconfig: config.kubeconfig })
   })
-  const [state, projector] = [new State(), new Projector({ keepLabel: keepsLabel, keepAnnotation: keepsAnnotation })]
+  const [state, projector] = [new State(), new Projector({ keepAnnotation: keepsAnnotation })]
   const cache = new Cache({ api, clock: systemClock, random: Math.random, log, metrics, projector, state })
   const gangs = buildGangs({ config, log, registry, metrics, api, state })
 
@@ -134,12 +135,13 @@ function buildGangs({ config, log, registry, metrics, api, state }: Wiring): Gan
   const epoch = systemClock.wall()
   const clock = systemClock
   return new Gangs({
-    ...{ state, clock, log, registry, concurrency, profile: muster, epoch: () => epoch },
+    ...{ state, clock, log, registry, concurrency, epoch: () => epoch },
     binder: new Binder({ api, clock, random: Math.random, metrics }),
     nominator: new Nominator(api, metrics),
     terminator: new Evictor(api, metrics),
     recorder: new EventRecorder({ api, clock, log, metrics, instance: hostname().slice(0, 128) }),
-    schedulerNames: new Set(config.schedulerNames.keys()),
+    profiles: profilesOf(config),
+    priorityCap: namespace => config.priorityCaps.get(namespace) ?? 0,
     settleMs: config.gangSettleMs,
     holdTtlMs: config.holdTtlMs,
     repairMs: config.repairTimeoutMs,
@@ -147,6 +149,13 @@ function buildGangs({ config, log, registry, metrics, api, state }: Wiring): Gan
     bindTimeoutMs: config.bindTimeoutMs,
     onViolation: error => endWith(log, error)
   })
+}
+
+/** By scheduler name. */
+function profilesOf({ schedulerNames, onePodPerNode }: Config): ReadonlyMap<string, Profile> {
+  const planned = [...schedulerNames].filter(([, profile]) => profile === 'custom-scheduler').map(([name]) => name)
+  const custom = customScheduler(new Set(onePodPerNode ? planned : []))
+  return new Map([...schedulerNames].map(([name, profile]) => [name, profile === 'muster' ? muster : custom]))
 }
 
 /** The API server's minor version: newer kube-schedulers read a short filter answer as a long one. */

@@ -24,10 +24,21 @@ export interface Plugin {
  */
 export interface FilterPlugin extends Plugin {
   filter(shape: Shape, info: NodeInfo): Status
+  /** Whether the answer depends on the pods of a node by more than the amounts that they take; absent: never. */
+  seesPods?(shape: Shape): boolean
 }
 
 /** A profile is an ordered list that one can read; it belongs to the pods of some scheduler names. */
-export type Profile = { readonly name: string; readonly filters: readonly FilterPlugin[] }
+export type Profile = {
+  readonly name: string
+  readonly filters: readonly FilterPlugin[]
+  /** Whether pods without a gang are planned as well, each as a gang of one; else kube-scheduler places them. */
+  readonly plansSingles: boolean
+  /** Whether the annotation `priority` takes the place of the PriorityClass; else it only orders inside one. */
+  readonly byAnnotation: boolean
+  /** Whether of equal priorities the smaller gang is planned first, whatever its age. */
+  readonly smallerFirst: boolean
+}
 
 export type Refusal = Exclude<Status, { code: 'Success' }> & { readonly plugin: string }
 

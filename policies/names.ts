@@ -17,6 +17,9 @@ export const commit = {
   planMembers: 'muster.dev/plan-members'
 } as const
 
+/** Set on one member of a gang that is ended whole, before the first is evicted: the plan for which it ends. */
+export const endingMark = 'muster.dev/ending'
+
 /** Every annotation of our own that users set on pods; unset means the default. */
 export const annotations = {
   gang: 'muster.dev/gang',

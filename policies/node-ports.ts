@@ -8,7 +8,8 @@ export const nodePorts = {
     return hostPorts.some(wanted => ports.some(taken => conflict(wanted, taken)))
       ? { code: 'Unschedulable', reason: "node(s) didn't have free ports for the requested pod ports" }
       : success
-  }
+  },
+  seesPods: ({ hostPorts }) => hostPorts.length > 0
 } satisfies FilterPlugin
 
 /** The same port and protocol on the same address, where 0.0.0.0 stands for all addresses. */

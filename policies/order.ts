@@ -6,8 +6,10 @@ export type Waiting = {
   readonly key: string
   readonly namespace: string
   readonly name: string
-  /** `spec.priority`, the minimum of the members. */
+  /** The members' minimum. */
   readonly priority: number
+  /** Of equal priorities the smaller goes first; 0 where sizes do not matter. */
+  readonly size: number
   /** From the annotation; 0 where there is none. */
   readonly annotationPriority: number
   /** Milliseconds since the epoch. */
@@ -15,8 +17,8 @@ export type Waiting = {
 }
 
 /**
- * The order in which gangs are planned: by priority, higher first; then by age, older first; then by namespace, name
- * and key. Among equals of one namespace the annotation decides: they take the places that their ages won for the
+ * The order in which gangs are planned: by priority, higher first; then by size, smaller first; then by age, older first;
+ * then by namespace, name and key. Among equals of one namespace the annotation decides: they take the places that their ages won for the
  * namespace in the order of their annotations, higher first. So a namespace's annotations never move another's gangs.
  */
 export function order<T extends Waiting>(entries: readonly T[]): readonly T[] {
@@ -29,9 +31,10 @@ export function order<T extends Waiting>(entries: readonly T[]): readonly T[] {
 /** Who may be permuted among each other. No namespace contains a slash. */
 const tierOf = ({ namespace, priority }: Waiting) => `${priority}/${namespace}`
 
-/** 1. Higher priority. 2. Older. 3. Namespace. 4. Name. 5. Key. */
+/** 1. Higher priority. 2. Smaller. 3. Older. 4. Namespace. 5. Name. 6. Key. */
 const older = (a: Waiting, b: Waiting): number =>
   b.priority - a.priority ||
+  a.size - b.size ||
   a.createdAt - b.createdAt ||
   compare(a.namespace, b.namespace) ||
   compare(a.name, b.name) ||

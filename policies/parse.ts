@@ -47,3 +47,10 @@ function sumOf(text: string): number | undefined {
   }
   return sum
 }
+
+/** An RFC 3339 time, `2026-11-28T07:00:00Z`, in milliseconds since the epoch; undefined for all other text. */
+export function parseTime(text: string): number | undefined {
+  if (!/^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)$/.test(text)) return undefined
+  const parsed = Date.parse(text.toUpperCase())
+  return Number.isNaN(parsed) ? undefined : parsed
+}

@@ -68,6 +68,14 @@ export type Pod = {
   readonly createdAt: number
   readonly phase: 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown'
   readonly terminating: boolean
+  /** When it is to be gone at the latest, once it is terminating: `metadata.deletionTimestamp`, in milliseconds. */
+  readonly leavesBy: number | undefined
+  /** When the kubelet took it up (`status.startTime`), in milliseconds. */
+  readonly startedAt: number | undefined
+  /** How long it may take to stop, in milliseconds: `spec.terminationGracePeriodSeconds`. */
+  readonly graceMs: number
+  /** False where `spec.preemptionPolicy` is `Never`. */
+  readonly preempts: boolean
   readonly gates: readonly string[]
   readonly nodeName: string | undefined
   readonly nominatedNodeName: string | undefined
@@ -75,8 +83,8 @@ export type Pod = {
   /** True for members of a native (1.35+) group: kube-scheduler groups them itself. */
   readonly native: boolean
   readonly controller: Controller | undefined
-  /** Only the labels and annotations that some dialect or policy reads. */
   readonly labels: ReadonlyMap<string, string>
+  /** Only those that some dialect or policy reads. */
   readonly annotations: ReadonlyMap<string, string>
   readonly shape: Shape
 }

@@ -22,6 +22,8 @@ const defaults: Config = {
     ['muster', 'muster'],
     ['custom-scheduler', 'custom-scheduler']
   ]),
+  onePodPerNode: true,
+  priorityCaps: new Map(),
   bindTimeoutMs: 30_000,
   gangSettleMs: 1_000,
   holdTtlMs: 60_000,

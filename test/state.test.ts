@@ -185,9 +185,9 @@ t.test('who listens hears each change once', async t => {
     'a smaller node': [() => state.setNode(node('n').cordoned().taint('x').notReady().cpu(1).obj()), ['node n']],
     'the node goes': [() => state.removeNode('n'), ['node n']],
     'an unknown node goes': [() => state.removeNode('n'), []],
-    'a controller': [() => state.setController({ uid: 'c', size: 3 }), ['controller c']],
-    'the same size': [() => state.setController({ uid: 'c', size: 3 }), []],
-    'another size': [() => state.setController({ uid: 'c', size: 4 }), ['controller c']],
+    'a controller': [() => state.facts.setController({ uid: 'c', size: 3 }), ['controller c']],
+    'the same size': [() => state.facts.setController({ uid: 'c', size: 3 }), []],
+    'another size': [() => state.facts.setController({ uid: 'c', size: 4 }), ['controller c']],
     'an unknown pod is assumed': [() => state.assume(first, 'n'), []]
   }
   for (const [name, [what, want]] of Object.entries(cases)) t.strictSame(said(what), want, name)

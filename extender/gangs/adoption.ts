@@ -1,6 +1,7 @@
 import { commit } from '../../policies/names.ts'
 import type { Claim, Pod } from '../../policies/types.ts'
-import { isWhole, placeable, placed, type Gang } from './gang.ts'
+import { placeable, placed, type Gang } from './gang.ts'
+import { isWhole } from './quorum.ts'
 
 /** What a former life decided about a gang, as far as the API shows it. */
 export type Former = {

@@ -6,8 +6,11 @@ import type { Clock } from '../clock.ts'
 import { InvariantViolation } from '../errors.ts'
 import type { State } from '../state.ts'
 import { Barrier } from './barrier.ts'
+import { Bodies } from './bodies.ts'
 import { Commit } from './commit.ts'
 import { Coordinator } from './coordinator.ts'
+import { Endings } from './endings.ts'
+import { Evictions } from './evictions.ts'
 import { Guard } from './guard.ts'
 import { Journal } from './journal.ts'
 import { Keeper } from './keeper.ts'
@@ -15,11 +18,15 @@ import { Ledger } from './ledger.ts'
 import { gangMetrics, initialise } from './metrics.ts'
 import { Patience } from './patience.ts'
 import { Planning } from './planning.ts'
+import { Preemption } from './preemption.ts'
 import type { Binder, Log, Nominator, OnViolation, Recorder, Terminator } from './ports.ts'
+import { Profiles } from './profiles.ts'
 import { Queue } from './queue.ts'
 import { Reconciler } from './reconciler.ts'
 import { Refusals } from './refusals.ts'
+import { Rooms } from './rooms.ts'
 import { Roster } from './roster.ts'
+import { Rounds } from './rounds.ts'
 import { WriteQueue } from './write-queue.ts'
 
 export type GangsParts = {
@@ -31,9 +38,10 @@ export type GangsParts = {
   readonly nominator: Nominator
   readonly recorder: Recorder
   readonly terminator: Terminator
-  readonly profile: Profile
-  /** Scheduler names whose pods muster plans. */
-  readonly schedulerNames: ReadonlySet<string>
+  /** By the scheduler name whose pods it belongs to; muster plans no others. */
+  readonly profiles: ReadonlyMap<string, Profile>
+  /** How far annotations lift a namespace's pods over those of others. */
+  readonly priorityCap: (namespace: string) => number
   readonly epoch: () => number
   readonly settleMs: number
   readonly holdTtlMs: number
@@ -50,6 +58,7 @@ export type GangsParts = {
 export type Assembly = {
   readonly roster: Roster
   readonly ledger: Ledger
+  readonly bodies: Bodies
   readonly guard: Guard
   readonly commit: Commit
   readonly keeper: Keeper
@@ -60,7 +69,7 @@ export type Assembly = {
 /** Plugs the parts of this folder into each other; whom a part tells is handed to it as a function. */
 // oxlint-disable-next-line max-statements -- a list of parts, one line each
 export function assemble(parts: GangsParts): Assembly {
-  const { state, clock, log, registry, profile, holdTtlMs, repairMs } = parts
+  const { state, clock, log, registry, holdTtlMs, repairMs } = parts
   const { recorder, binder, nominator, terminator } = parts
   const metrics = gangMetrics(registry, () => journal.collect(state, ledger))
   initialise(metrics)
@@ -68,10 +77,13 @@ export function assemble(parts: GangsParts): Assembly {
     if (error instanceof InvariantViolation) metrics.violations.inc({ invariant: error.invariant })
     parts.onViolation(error)
   }
-  const revisit = (key: string): void => coordinator.revisit(key)
-  const lost = (key: string): void => coordinator.lost(key)
+  const revisit = (key: string): void => rounds.revisit(key)
+  const lost = (key: string): void => rounds.lost(key)
   const withdraw = (key: string, cause: string): void => keeper.withdraw(key, cause)
 
+  const profiles = new Profiles(parts.profiles, parts.priorityCap)
+  const profileOf = (pod: Pod): Profile | undefined => profiles.of(pod)
+  const rankOf = profiles.rank
   const ledger = new Ledger()
   const writes = new WriteQueue(parts.concurrency)
   const barrier = new Barrier(clock, metrics)
@@ -79,23 +91,41 @@ export function assemble(parts: GangsParts): Assembly {
   const isExplained = (pod: Pod, info: NodeInfo): boolean =>
     ledger.on(info.node.name).length > 0 ||
     [...state.nominated()].some(other => other.nominatedNodeName === info.node.name) ||
-    runFilters(profile.filters, pod.shape, info) !== undefined
+    runFilters(profileOf(pod)?.filters ?? [], pod.shape, info) !== undefined
   const refusals = new Refusals(clock, isExplained)
-  const ours = (pod: Pod): boolean => parts.schedulerNames.has(pod.schedulerName)
-  const roster = new Roster({ state, clock, ours, settleMs: parts.settleMs })
+  const roster = new Roster({ state, clock, profiles, settleMs: parts.settleMs })
   const groupOf = (pod: Pod): string | undefined => roster.keyOf(pod)
   const gang = roster.gang.bind(roster)
 
   const journal = new Journal({ clock, metrics, recorder, log, revisit })
   const patience = new Patience({ clock, log, recorder, terminator, writes, repairMs, revisit })
-  const plans = { state, ledger, refusals, clock, profile, holdTtlMs }
-  const planning = new Planning({ ...plans, metrics, epoch: parts.epoch, groupOf })
-  const plannedNode = (uid: string): string | undefined => ledger.of(uid)?.claim.node
+  const evictions = new Evictions({
+    ledger,
+    terminator,
+    writes,
+    clock,
+    log,
+    recorder,
+    metrics,
+    withdraw,
+    revisit
+  })
+  const endings = new Endings({ ledger, evictions, terminator, writes, clock, log, revisit })
+  const barred = (uid: string): boolean => evictions.barred(uid)
+  const bodies = new Bodies({ state, roster, ledger, clock, rankOf, barred })
+  const preemption = new Preemption({ bodies, clock, revisit })
+  const rooms = new Rooms({ state, ledger, groupOf })
+  const plans = { state, ledger, refusals, clock, holdTtlMs }
+  const planning = new Planning({ ...plans, rooms, preemption, metrics, epoch: parts.epoch, groupOf })
+  const plannedNode = (uid: string): string | undefined => ledger.openFor(uid)?.claim.node
   const arrived = (uid: string): boolean => commit.has(uid)
   const standBack: Patience['standBack'] = key => patience.standBack(key)
   const reconciler = new Reconciler({ nominator, clock, log, writes, plannedNode, arrived, revisit })
   const stillFits: Keeper['stillFits'] = hold => keeper.stillFits(hold)
-  const started: Journal['started'] = each => journal.started(each)
+  const started: Journal['started'] = each => {
+    evictions.started(each.key)
+    journal.started(each)
+  }
   const unbound: Journal['unbound'] = (pod, hold, message) => journal.unbound(pod, hold, message)
   const commit = new Commit({
     state,
@@ -111,12 +141,30 @@ export function assemble(parts: GangsParts): Assembly {
     unbound,
     revisit
   })
-  const keeper = new Keeper({ ...plans, planning, barrier, commit, journal, groupOf, lost, revisit, standBack })
-  const queue = new Queue({ roster, ledger, keeper, patience })
-  const coordinator = new Coordinator({
-    ...{ state, roster, ledger, queue, planning, keeper, patience, commit, reconciler, refusals, journal },
-    ...{ clock, resyncMs: parts.resyncMs, onViolation }
+  const keeper = new Keeper({
+    ...plans,
+    planning,
+    barrier,
+    commit,
+    journal,
+    evictions,
+    groupOf,
+    profileOf,
+    lost,
+    revisit,
+    standBack
   })
-  const guard = new Guard({ state, ledger, binder, clock, log, withdraw })
-  return { roster, ledger, guard, commit, keeper, journal, coordinator }
+  const queue = new Queue({ roster, ledger, keeper, patience })
+  const effects = { commit, reconciler, evictions, endings }
+  const rounds = new Rounds({
+    ...{ roster, ledger, planning, queue, keeper, patience, preemption, journal, clock, onViolation },
+    ...effects,
+    resyncMs: parts.resyncMs
+  })
+  const coordinator = new Coordinator({
+    ...{ state, roster, ledger, planning, keeper, refusals, rounds, clock, holdTtlMs },
+    ...effects
+  })
+  const guard = new Guard({ state, ledger, binder, clock, log, rankOf, withdraw })
+  return { roster, ledger, bodies, guard, commit, keeper, journal, coordinator }
 }

@@ -4,7 +4,8 @@ import type { Clock } from '../clock.ts'
 import { reasonOf } from '../errors.ts'
 import type { State } from '../state.ts'
 import type { Barrier } from './barrier.ts'
-import { isWhole, placed, type Gang } from './gang.ts'
+import { placed, type Gang } from './gang.ts'
+import { isWhole } from './quorum.ts'
 import type { Hold, Ledger } from './ledger.ts'
 import type { Binder, BindResult, Log, OnViolation } from './ports.ts'
 
@@ -64,6 +65,8 @@ export class Commit {
   readonly #running = new Map<string, { readonly node: string; readonly answer: Promise<string> }>()
   /** Uids of pods with a binding on its way to the API server. */
   readonly #writing = new Set<string>()
+  /** Uids of pods whose binding may have happened, though nobody said so. */
+  readonly #unknown = new Set<string>()
 
   constructor(parts: CommitParts) {
     this.#parts = parts
@@ -112,13 +115,18 @@ export class Commit {
     barrier.open(key)
   }
 
+  /** Whether the gang stands, or may stand, with a member on a node: then it has begun. */
+  hasBegun(gang: Gang): boolean {
+    return placed(gang) > 0 || gang.members.some(({ pod: { uid } }) => this.#writing.has(uid) || this.#unknown.has(uid))
+  }
+
   /** The gang's plan is given up, or the gang is gone: nobody may join its first binding. */
   forget(gang: string): void {
     this.#firsts.delete(gang)
   }
 
   #heldFor({ uid, node }: BindCall): Hold | undefined {
-    const found = this.#parts.ledger.of(uid)
+    const found = this.#parts.ledger.openFor(uid)
     return found?.claim.node === node ? found.hold : undefined
   }
 
@@ -183,7 +191,11 @@ export class Commit {
         return `the pod is ${result.outcome}`
       case 'unknown':
         // The hold stays firm: the room counts as taken until the watch, the next attempt or time tells.
-        this.#parts.clock.after(unknownMs, () => this.#unfirm(hold))
+        this.#unknown.add(pod.uid)
+        this.#parts.clock.after(unknownMs, () => {
+          this.#unknown.delete(pod.uid)
+          this.#unfirm(hold)
+        })
         this.#parts.unbound(pod, hold, result.message)
         log.warn({ ...on, ...result }, 'could not learn whether a member was bound')
         return result.message
@@ -214,7 +226,7 @@ export class Commit {
   /** A plan of which nothing is bound is only a plan again. */
   #unfirm({ gang: key }: Hold): void {
     const gang = this.#parts.gang(key)
-    if (gang && (placed(gang) > 0 || gang.members.some(({ pod }) => this.#writing.has(pod.uid)))) return
+    if (gang && this.hasBegun(gang)) return
     this.#parts.ledger.setFirm(key, false)
     this.#parts.revisit(key)
   }

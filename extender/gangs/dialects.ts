@@ -72,11 +72,7 @@ const fields = [
 ]
 const keysOf = (kind: Field['kind']): ReadonlySet<string> =>
   new Set(fields.filter(field => field.kind === kind).map(field => field.key))
-const labels = keysOf('label')
 const others = keysOf('annotation')
-
-/** Whether some dialect reads that label of pods; all others are dropped at the door. */
-export const keepsLabel = (key: string): boolean => labels.has(key)
 
 /** Whether some dialect or setting reads that annotation of pods. */
 export const keepsAnnotation = (key: string): boolean =>

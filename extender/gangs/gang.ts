@@ -1,7 +1,10 @@
-import { annotations, plain } from '../../policies/names.ts'
+import type { Profile } from '../../policies/framework.ts'
+import { endingMark } from '../../policies/names.ts'
 import { parseInteger } from '../../policies/parse.ts'
+import { lowest, priorityText, type Rank } from '../../policies/ranks.ts'
 import type { Pod } from '../../policies/types.ts'
-import { gatedByMuster, gatedByOthers, type Membership, membership } from './dialects.ts'
+import { gatedByMuster, gatedByOthers, type Membership } from './dialects.ts'
+import type { Profiles } from './profiles.ts'
 import type { Settings } from './settings.ts'
 import type { Terms } from './terms.ts'
 
@@ -55,10 +58,15 @@ export type Gang = Settings & {
   readonly waitsFor: string | undefined
   /** Why the gang is refused whole: names the annotation and the rule. */
   readonly problem: string | undefined
-  /** The members' minimum. */
+  readonly profile: Profile
+  /** `spec.priority`, the members' minimum. */
   readonly priority: number
+  /** Whose room it may take. */
+  readonly rank: Rank
   /** Orders inside the priority and namespace only. */
   readonly annotationPriority: number
+  /** It is being ended whole: a member on a node bears the mark. */
+  readonly ending: boolean
   /** Of the oldest member, in milliseconds since the epoch. */
   readonly createdAt: number
 }
@@ -97,112 +105,49 @@ function isOurGate(pod: Pod, state: MemberState): boolean {
   return state === 'gated' && gatedByMuster(pod) && !gatedByOthers(pod)
 }
 
-/** Uids of pods, as sets and maps keyed by uid have them. */
-type Uids = { readonly has: (uid: string) => boolean }
-const nobody: Uids = { has: () => false }
-
-/**
- * Whether the quorum is there, each role's minimum included, once the members with these uids stand on a node too. A
- * gang whose quorum is not known is whole only where it has nobody left to place.
- */
-export function isWhole(gang: Gang, also: Uids = nobody): boolean {
-  if (gang.minMember === undefined) return also === nobody && placeable(gang).length === 0
-  return missing(gang, also).length === 0
+/** Of a gang that is being ended whole: the members on nodes that bear the mark, and the others that are still to go. */
+export function endingMembers(gang: Gang): { readonly marked: readonly Pod[]; readonly others: readonly Pod[] } {
+  const pods = gang.members.filter(({ state }) => state === 'bound' || state === 'running').map(({ pod }) => pod)
+  return { marked: pods.filter(isMarked), others: pods.filter(pod => !isMarked(pod)) }
 }
 
-/** Some of it runs, and not enough. */
-export function isDegraded(gang: Gang): boolean {
-  return placed(gang) > 0 && gang.minMember !== undefined && !isWhole(gang)
+const isMarked = (pod: Pod): boolean => pod.annotations.has(endingMark)
+
+/** What turns pods into members. */
+export type Lookup = {
+  readonly profiles: Profiles
+  /** Also of bindings under way. */
+  readonly nodeOf: (pod: Pod) => string | undefined
 }
 
-/** Whether the gang still has its quorum, or nobody at all on a node, once the members with these uids are gone. */
-export function survives(gang: Gang, gone: Uids): boolean {
-  const members = gang.members.filter(({ pod }) => !gone.has(pod.uid))
-  const left = { ...gang, members }
-  return placed(left) === 0 || gang.minMember === undefined || isWhole(left)
-}
-
-/** What is short: members of a role, or (role undefined) members at all. */
-export type Shortage = { readonly role: string | undefined; readonly have: number; readonly min: number }
-
-/** What the quorum lacks, with the members of these uids counted in; roles first. */
-export function missing(gang: Gang, also: Uids = nobody): Shortage[] {
-  const there = gang.members.filter(({ pod, counts }) => counts || also.has(pod.uid))
-  const roles = [...gang.roles].map(([role, min]) => ({
-    ...{ role, min },
-    have: there.filter(member => member.role === role).length
-  }))
-  const all = { role: undefined, have: there.length, min: gang.minMember ?? 0 }
-  return [...roles, all].filter(({ have, min }) => have < min)
-}
-
-/** The members without a node or claim, oldest first: those that the quorum needs, and all others. */
-export type CallUp = {
-  readonly needed: readonly Pod[]
-  readonly surplus: readonly Pod[]
-  /** False where too few members exist. */
-  readonly enough: boolean
-}
-
-/** Whom the quorum needs besides those that have a claim: of each role that is short its oldest, then the oldest. */
-export function callUp(gang: Gang, claimed: Uids = nobody): CallUp {
-  const open = placeable(gang).filter(pod => !claimed.has(pod.uid))
-  const roleOf = new Map(gang.members.map(({ pod, role }) => [pod.uid, role]))
-  const chosen = new Set<Pod>()
-  const choose = (from: readonly Pod[], count: number): void => {
-    for (const pod of from.slice(0, Math.max(0, count))) chosen.add(pod)
-  }
-  for (const { role, have, min } of missing(gang, claimed)) {
-    if (role !== undefined)
-      choose(
-        open.filter(pod => roleOf.get(pod.uid) === role),
-        min - have
-      )
-    else
-      choose(
-        open.filter(pod => !chosen.has(pod)),
-        min - have - chosen.size
-      )
-  }
-  const called = new Set([...chosen].map(pod => pod.uid))
-  return {
-    needed: open.filter(pod => chosen.has(pod)),
-    surplus: open.filter(pod => !chosen.has(pod)),
-    enough: isWhole(gang, { has: uid => claimed.has(uid) || called.has(uid) })
-  }
-}
-
-/** Makes the gang of these pods, which share one key. `nodeOf` tells the node of bindings under way. */
-export function gangOf(
-  pods: readonly Pod[],
-  terms: Omit<Terms, 'atRest'>,
-  nodeOf: (pod: Pod) => string | undefined
-): Gang {
+/** Makes the gang of these pods, which share one key. */
+export function gangOf(pods: readonly Pod[], terms: Omit<Terms, 'atRest'>, { profiles, nodeOf }: Lookup): Gang {
   const sorted = pods.toSorted(byAgeAndName)
   const first = sorted[0]
-  const declared = first && membership(first)
-  if (!first || !declared) throw new TypeError('a gang has at least one member')
+  const profile = first && profiles.of(first)
+  const declared = first && profiles.membership(first)
+  if (!first || !declared || !profile) throw new TypeError('a gang has at least one member')
+  const members = membersOf(sorted, declared.completed, { profiles, nodeOf })
   return {
     ...terms,
     key: declared.key,
     namespace: declared.namespace,
     dialect: declared.dialect,
     name: declared.name,
-    members: membersOf(sorted, declared.completed, nodeOf),
+    members,
+    profile,
     priority: Math.min(...sorted.map(pod => pod.priority)),
+    rank: lowest(sorted.map(profiles.rank)),
     annotationPriority: Math.min(...sorted.map(annotatedPriority)),
+    ending: members.some(({ pod, state }) => (state === 'bound' || state === 'running') && isMarked(pod)),
     createdAt: first.createdAt
   }
 }
 
-function membersOf(
-  pods: readonly Pod[],
-  completed: Membership['completed'],
-  nodeOf: (pod: Pod) => string | undefined
-): Member[] {
+function membersOf(pods: readonly Pod[], completed: Membership['completed'], { profiles, nodeOf }: Lookup): Member[] {
   const members = pods.map(pod => {
     const node = nodeOf(pod)
-    return { pod, node, state: memberState(pod, node), role: membership(pod)?.role }
+    return { pod, node, state: memberState(pod, node), role: profiles.membership(pod)?.role }
   })
   const running = members.some(({ state }) => placedStates.has(state))
   const live = new Set(members.filter(({ state }) => state !== 'succeeded').map(({ pod }) => pod.controller?.uid))
@@ -224,18 +169,5 @@ function byAgeAndName(a: Pod, b: Pod): number {
 }
 
 function annotatedPriority(pod: Pod): number {
-  const text = pod.annotations.get(annotations.priority) ?? pod.annotations.get(plain.priority)
-  return (text === undefined ? undefined : parseInteger(text)) ?? 0
+  return parseInteger(priorityText(pod) ?? '') ?? 0
 }
-
-/** Where the gang stands. `hold` is what the ledger keeps for it. */
-export function gangState(gang: Gang, hold: { readonly firm: boolean } | undefined): GangState {
-  if (gang.members.every(({ state }) => state === 'succeeded' || state === 'failed')) return 'finished'
-  if (isWhole(gang)) return 'running'
-  if (gang.problem !== undefined) return 'refused'
-  if (hold) return hold.firm ? 'binding' : 'planned'
-  if (placed(gang) > 0) return 'degraded'
-  return isWhole(gang, uidsOf(placeable(gang))) ? 'waiting' : 'forming'
-}
-
-const uidsOf = (pods: readonly Pod[]): ReadonlySet<string> => new Set(pods.map(pod => pod.uid))

@@ -1,8 +1,9 @@
 import type { Pod } from '../../policies/types.ts'
 import { assemble, type GangsParts } from './assembly.ts'
+import type { Bodies } from './bodies.ts'
 import type { Commit } from './commit.ts'
 import type { Coordinator } from './coordinator.ts'
-import { survives } from './gang.ts'
+import { survives } from './quorum.ts'
 import type { Guard } from './guard.ts'
 import type { Keeper } from './keeper.ts'
 import type { Ledger } from './ledger.ts'
@@ -29,6 +30,7 @@ export class Gangs {
   readonly #parts: GangsParts
   readonly #roster: Roster
   readonly #ledger: Ledger
+  readonly #bodies: Bodies
   readonly #guard: Guard
   readonly #commit: Commit
   readonly #keeper: Keeper
@@ -36,10 +38,11 @@ export class Gangs {
 
   constructor(parts: GangsParts) {
     const { state } = parts
-    const { roster, ledger, guard, commit, keeper, coordinator, journal } = assemble(parts)
+    const { roster, ledger, bodies, guard, commit, keeper, coordinator, journal } = assemble(parts)
     this.#parts = parts
     this.#roster = roster
     this.#ledger = ledger
+    this.#bodies = bodies
     this.#guard = guard
     this.#commit = commit
     this.#keeper = keeper
@@ -56,7 +59,7 @@ export class Gangs {
   /** Where the pod may go. Same state, same answer; commits nothing. */
   placement(asked: Pod): Placement {
     const pod = this.#parts.state.pod(asked.uid) ?? asked
-    const planned = this.#ledger.of(pod.uid)
+    const planned = this.#ledger.openFor(pod.uid)
     if (planned) return { kind: 'planned', node: planned.claim.node }
     if (this.#roster.keyOf(pod) !== undefined) return { kind: 'waiting' }
     return { kind: 'ordinary', bars: this.#guard.idle ? undefined : node => this.#guard.bars(pod, node) }
@@ -77,7 +80,7 @@ export class Gangs {
     // Members are planned whole, victims included: kube-scheduler must not evict for one of them.
     if (this.#roster.keyOf(pod) !== undefined) return new Set()
     const allowed = [...candidates].filter(
-      ([node, uids]) => this.#keepsGangs(uids) && this.#guard.helps(pod, node, uids)
+      ([node, uids]) => this.#mayGo(uids) && this.#keepsGangs(uids) && this.#guard.helps(pod, node, uids)
     )
     return new Set(allowed.map(([node]) => node))
   }
@@ -97,6 +100,12 @@ export class Gangs {
     // A member is assumed only once its binding is known to have succeeded.
     if (this.#roster.keyOf(pod) !== undefined) return state.nodeOf(pod) === node ? '' : this.#commit.bind(pod, call)
     return this.#guard.bind(pod, call)
+  }
+
+  /** False where one of them is protected, or leaves for somebody else already. */
+  #mayGo(victims: readonly string[]): boolean {
+    const pods = victims.map(uid => this.#parts.state.pod(uid)).filter(pod => pod !== undefined)
+    return pods.every(pod => !this.#bodies.isFresh(pod) && this.#ledger.victimFor(pod.uid).length === 0)
   }
 
   /** False where these evictions would leave a gang partly running, or hit one that is just starting. */

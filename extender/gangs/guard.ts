@@ -1,9 +1,10 @@
 import { nodePorts } from '../../policies/node-ports.ts'
 import { nodeInfo } from '../../policies/snapshot.ts'
+import { outranks, type Rank } from '../../policies/ranks.ts'
 import type { Pod } from '../../policies/types.ts'
 import type { Clock } from '../clock.ts'
 import type { State } from '../state.ts'
-import { shortOf, type Hold, type Ledger } from './ledger.ts'
+import { cleared, shortOf, type Hold, type Ledger } from './ledger.ts'
 import type { Binder, BindResult, Log } from './ports.ts'
 import type { BindCall } from './commit.ts'
 
@@ -16,6 +17,7 @@ export type GuardParts = {
   readonly binder: Binder
   readonly clock: Clock
   readonly log: Log
+  readonly rankOf: (pod: Pod) => Rank
   readonly withdraw: (gang: string, cause: string) => void
 }
 
@@ -38,7 +40,7 @@ export class Guard {
 
   /** Whether the pod would eat room that is held against it on that node. */
   bars(pod: Pod, node: string): boolean {
-    const holds = this.#parts.ledger.on(node).filter(hold => bars(hold, pod))
+    const holds = this.#parts.ledger.on(node).filter(hold => this.#bars(hold, pod))
     return holds.length > 0 && !this.#fits(pod, node, holds)
   }
 
@@ -51,8 +53,8 @@ export class Guard {
       info.node,
       info.pods.filter(other => !gone.has(other.uid))
     )
-    const held = this.#parts.ledger.on(node).filter(hold => bars(hold, pod))
-    return held.length === 0 || shortOf(left, [pod, ...claimedOn(held, node)]) === undefined
+    const held = this.#parts.ledger.on(node).filter(hold => this.#bars(hold, pod))
+    return held.length === 0 || shortOf(cleared(left, held), [pod, ...claimedOn(held, node)]) === undefined
   }
 
   /** Binds an ordinary pod; the answer is the error text for kube-scheduler, empty when the pod is on its node. */
@@ -74,7 +76,7 @@ export class Guard {
       return 'the room on this node is taken by a binding under way; the pod is scheduled again'
     }
     for (const hold of ledger.on(call.node)) {
-      if (!bars(hold, pod) && !this.#fits(pod, call.node, [hold])) {
+      if (!this.#bars(hold, pod) && !this.#fits(pod, call.node, [hold])) {
         this.#parts.withdraw(hold.gang, `pod ${pod.namespace}/${pod.name} of higher priority takes its room`)
       }
     }
@@ -99,6 +101,11 @@ export class Guard {
     return 'message' in result ? result.message : `the pod is ${result.outcome}`
   }
 
+  /** A hold keeps out its own rank and below; once its gang has begun, everybody. */
+  #bars(hold: Hold, pod: Pod): boolean {
+    return hold.firm || !outranks(this.#parts.rankOf(pod), hold.rank)
+  }
+
   #fits(pod: Pod, node: string, holds: readonly Hold[]): boolean {
     const info = this.#parts.state.node(node)
     // A node that only the scheduler knows yet has no holds worth defending.
@@ -110,16 +117,12 @@ export class Guard {
         )
       : info
     const held = claimedOn(holds, node)
+    const left = cleared(others, holds)
     const ports = nodePorts.filter(pod.shape, nodeInfo(info.node, held))
-    return ports.code === 'Success' && shortOf(others, [pod, ...held]) === undefined
+    return ports.code === 'Success' && shortOf(left, [pod, ...held]) === undefined
   }
 }
 
 function claimedOn(holds: readonly Hold[], node: string): Pod[] {
   return holds.flatMap(hold => [...hold.claims.values()].filter(claim => claim.node === node).map(claim => claim.pod))
-}
-
-/** A hold keeps out its own rank and below; once its gang has begun, everybody. */
-function bars(hold: Hold, pod: Pod): boolean {
-  return hold.firm || hold.rank >= pod.priority
 }

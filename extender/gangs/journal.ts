@@ -2,7 +2,8 @@ import type { Explanation } from '../../policies/plan.ts'
 import type { Pod } from '../../policies/types.ts'
 import type { Clock } from '../clock.ts'
 import type { State } from '../state.ts'
-import { gangState, gangStates, isWhole, placed, type Gang, type GangState } from './gang.ts'
+import { gangStates, placed, type Gang, type GangState } from './gang.ts'
+import { gangState, isWhole } from './quorum.ts'
 import type { Hold, Ledger } from './ledger.ts'
 import type { GangMetrics } from './metrics.ts'
 import type { Log, Recorder } from './ports.ts'
@@ -65,7 +66,8 @@ export class Journal {
     const state = gangState(gang, hold)
     if (state !== entry.state) this.#transition(gang, entry, state)
     if (isWhole(gang)) entry.unbound = undefined
-    entry.reason = reasonFor(gang, entry)
+    const leavers = [...(hold?.leavers.values() ?? [])].map(({ pod }) => pod)
+    entry.reason = reasonFor(gang, { ...entry, leavers })
     const partial = placed(gang) > 0 && state !== 'running' && state !== 'finished'
     entry.partialSince = partial ? (entry.partialSince ?? this.#parts.clock.now()) : undefined
     this.#notice(gang, entry)

@@ -4,9 +4,11 @@ import type { Clock } from '../clock.ts'
 import type { State } from '../state.ts'
 import type { Barrier } from './barrier.ts'
 import type { Commit } from './commit.ts'
-import { isWhole, placeable, type Gang } from './gang.ts'
+import { placeable, type Gang } from './gang.ts'
+import { isWhole } from './quorum.ts'
 import type { Journal } from './journal.ts'
-import type { Hold, Ledger } from './ledger.ts'
+import type { Evictions } from './evictions.ts'
+import { cleared, type Hold, type Ledger } from './ledger.ts'
 import type { Planning } from './planning.ts'
 import type { Refusals } from './refusals.ts'
 
@@ -21,7 +23,8 @@ export type KeeperParts = {
   readonly commit: Commit
   readonly refusals: Refusals
   readonly journal: Journal
-  readonly profile: Profile
+  readonly evictions: Evictions
+  readonly profileOf: (pod: Pod) => Profile | undefined
   readonly clock: Clock
   readonly holdTtlMs: number
   readonly groupOf: (pod: Pod) => string | undefined
@@ -56,12 +59,13 @@ export class Keeper {
 
   /** The gang's plan is given up whole; fine without one. */
   withdraw(key: string, cause: string): void {
-    const { ledger, commit, barrier, journal, refusals, lost } = this.#parts
+    const { ledger, commit, barrier, journal, evictions, refusals, lost } = this.#parts
     const hold = ledger.hold(key)
     if (!hold) return
     ledger.release(key)
     for (const uid of hold.claims.keys()) refusals.clear(uid)
     commit.forget(key)
+    evictions.withdrawn(key)
     barrier.fail(key, `the gang's plan was withdrawn: ${cause}`)
     journal.withdrawn(key, hold, cause)
     lost(key)
@@ -71,7 +75,10 @@ export class Keeper {
   review(gang: Gang): void {
     this.#dropPlaced(gang)
     this.#dropRefused(gang.key)
-    const hold = this.#parts.ledger.hold(gang.key)
+    const { ledger, commit } = this.#parts
+    // All who stood are gone: what is left is no more than a plan.
+    if (!commit.hasBegun(gang)) ledger.setFirm(gang.key, false)
+    const hold = ledger.hold(gang.key)
     if (!hold) return
     if (hold.firm) this.#renew(hold)
     else this.#judge(gang, hold)
@@ -111,11 +118,11 @@ export class Keeper {
 
   /** The node has changed, or somebody stands on it now: gives up the plans that no longer go there. */
   checkNode(name: string): void {
-    const { ledger, planning, state, profile } = this.#parts
+    const { ledger, planning, state, profileOf } = this.#parts
     if (ledger.on(name).length === 0) return
     const info = state.node(name)
     for (const { hold, pod } of this.#claimsOn(name)) {
-      if (!info || runFilters(profile.filters, pod.shape, info))
+      if (!info || runFilters(profileOf(pod)?.filters ?? [], pod.shape, cleared(info, [hold])))
         this.#drop(hold, pod.uid, `node ${name} does not take it any more`)
     }
     const overfull = new Set(planning.overfull(name))
@@ -170,6 +177,7 @@ export class Keeper {
   #judge(gang: Gang, hold: Hold): void {
     const { clock, journal } = this.#parts
     if (gang.problem !== undefined) this.withdraw(gang.key, gang.problem)
+    else if (gang.ending) this.withdraw(gang.key, 'it is being ended')
     else if (gang.minMember !== undefined && !isWhole(gang, hold.claims)) this.withdraw(gang.key, 'a member is gone')
     else if (clock.now() >= hold.expiresAt) {
       journal.expired()

@@ -1,20 +1,32 @@
-import type { NodeInfo } from '../../policies/snapshot.ts'
+import { nodeInfo, type NodeInfo } from '../../policies/snapshot.ts'
+import type { Rank } from '../../policies/ranks.ts'
 import type { Claim, Pod } from '../../policies/types.ts'
 import { InvariantViolation } from '../errors.ts'
+
+/** A pod that has to leave before the gang can start. */
+export type Leaver = {
+  readonly pod: Pod
+  /** By our doing; else it is on its way out already. */
+  readonly evict: boolean
+  /** The key of its own gang, where that is ended whole: all of it goes, or nothing. */
+  readonly whole: string | undefined
+}
 
 /** Room kept for one gang: the plan as far as its members are not bound yet. */
 export type Hold = {
   readonly gang: string
   /** `EPOCH-N`, written into each Binding. */
   readonly plan: string
-  /** The priority whose pods may not take this room; higher-ranked ones may, until the hold is firm. */
-  readonly rank: number
+  /** Who does not outrank it may not take this room; who does may, until the hold is firm. */
+  readonly rank: Rank
   /** The first member's binding has begun: from now on no rank takes this room. */
   readonly firm: boolean
   /** In the clock's monotonic milliseconds. */
   readonly expiresAt: number
   /** Member pod uid → its claim. */
   readonly claims: ReadonlyMap<string, Claim>
+  /** Uids of the pods whose room is part of the plan and that have not left yet: until then nobody is nominated. */
+  readonly leavers: ReadonlyMap<string, Leaver>
 }
 
 /** Nodes with all that stands and is held there, but for the gang's own. */
@@ -30,6 +42,8 @@ export class Ledger {
   readonly #holds = new Map<string, Hold>()
   readonly #gangOf = new Map<string, string>()
   readonly #byNode = new Map<string, Set<string>>()
+  /** Gangs whose holds wait for pods to leave. */
+  readonly #waiting = new Set<string>()
 
   /** Grows with every change; equal versions mean equal holds. */
   version = 0
@@ -53,10 +67,38 @@ export class Ledger {
     return hold && claim ? { hold, claim } : undefined
   }
 
+  /** As `of`, once the room is free: nothing has to leave any more. */
+  openFor(uid: string): { readonly hold: Hold; readonly claim: Claim } | undefined {
+    const found = this.of(uid)
+    return found && found.hold.leavers.size === 0 ? found : undefined
+  }
+
   /** Holds that keep room on that node; usually none. */
   on(node: string): readonly Hold[] {
     const gangs = this.#byNode.get(node)
     return gangs ? [...gangs].map(gang => this.#holds.get(gang)).filter(hold => hold !== undefined) : none
+  }
+
+  /** The holds that wait for this pod to leave; usually none. */
+  victimFor(uid: string): readonly Hold[] {
+    if (this.#waiting.size === 0) return none
+    const holds = [...this.#waiting].map(gang => this.#holds.get(gang))
+    return holds.filter(hold => hold?.leavers.has(uid)).filter(hold => hold !== undefined)
+  }
+
+  /** The pod has left; answers the gangs that have waited for it, with their holds as they are now. */
+  left(uid: string): readonly Hold[] {
+    const holds = this.victimFor(uid).map(hold => {
+      const leavers = new Map(hold.leavers)
+      leavers.delete(uid)
+      return { ...hold, leavers }
+    })
+    for (const hold of holds) {
+      this.version += 1
+      this.#holds.set(hold.gang, hold)
+      if (hold.leavers.size === 0) this.#waiting.delete(hold.gang)
+    }
+    return holds
   }
 
   /** All claims of holds that pass `which`. */
@@ -79,6 +121,7 @@ export class Ledger {
     if (hold.claims.size === 0) return
     this.version += 1
     this.#holds.set(hold.gang, hold)
+    if (hold.leavers.size > 0) this.#waiting.add(hold.gang)
     for (const [uid, { node }] of hold.claims) {
       this.#gangOf.set(uid, hold.gang)
       this.#byNode.set(node, (this.#byNode.get(node) ?? new Set()).add(hold.gang))
@@ -104,6 +147,7 @@ export class Ledger {
     if (!hold) return
     this.version += 1
     this.#holds.delete(gang)
+    this.#waiting.delete(gang)
     for (const [uid, { node }] of hold.claims) {
       this.#gangOf.delete(uid)
       this.#unlink(gang, node)
@@ -119,8 +163,10 @@ export class Ledger {
     const claims = new Map(hold.claims)
     claims.delete(uid)
     this.#gangOf.delete(uid)
-    if (claims.size === 0) this.#holds.delete(hold.gang)
-    else this.#holds.set(hold.gang, { ...hold, claims })
+    if (claims.size === 0) {
+      this.#holds.delete(hold.gang)
+      this.#waiting.delete(hold.gang)
+    } else this.#holds.set(hold.gang, { ...hold, claims })
     if (![...claims.values()].some(other => other.node === claim.node)) this.#unlink(hold.gang, claim.node)
   }
 
@@ -134,7 +180,8 @@ export class Ledger {
 /** Throws unless every node of the hold has the room for all of its claims there. */
 function assertFits(hold: Hold, room: Room): void {
   for (const [node, claims] of Map.groupBy(hold.claims.values(), claim => claim.node)) {
-    const info = room.node(node)
+    const there = room.node(node)
+    const info = there && cleared(there, [hold])
     if (!info) throw new InvariantViolation('I1', `${hold.gang} is planned on ${node}, which is not there`)
     const short = shortOf(
       info,
@@ -142,6 +189,14 @@ function assertFits(hold: Hold, room: Room): void {
     )
     if (short !== undefined) throw new InvariantViolation('I1', `${hold.gang} overfills ${node}: ${short}`)
   }
+}
+
+/** The node once the pods have left for which these holds wait. */
+export function cleared(info: NodeInfo, holds: readonly Hold[]): NodeInfo {
+  const waiting = holds.filter(hold => hold.leavers.size > 0)
+  if (waiting.length === 0) return info
+  const stays = info.pods.filter(pod => !waiting.some(hold => hold.leavers.has(pod.uid)))
+  return stays.length === info.pods.length ? info : nodeInfo(info.node, stays)
 }
 
 /** The first resource of which the node has too little for these pods on top of its own; undefined when they fit. */

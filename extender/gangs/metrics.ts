@@ -17,6 +17,9 @@ export type GangMetrics = {
   readonly partial: Gauge
   readonly oldestPartial: Gauge
   readonly violations: Counter<'invariant'>
+  readonly preemptions: Counter<'outcome'>
+  readonly victims: Counter<'outcome'>
+  readonly wastedEvictions: Counter
 }
 
 /** Every metric of the gangs, on the registry that the process exports. */
@@ -89,6 +92,23 @@ export function gangMetrics(registry: Registry, collect: () => void): GangMetric
       help: 'Promises of muster to itself that did not hold; anything above 0 is a bug.',
       labelNames: ['invariant'] as const,
       registers
+    }),
+    preemptions: new Counter({
+      name: 'muster_preemptions_total',
+      help: 'Plans that evict pods: made, started on the freed room, or given up after evictions.',
+      labelNames: ['outcome'] as const,
+      registers
+    }),
+    victims: new Counter({
+      name: 'muster_victims_total',
+      help: 'Evictions for gangs of higher priority, by how they ended.',
+      labelNames: ['outcome'] as const,
+      registers
+    }),
+    wastedEvictions: new Counter({
+      name: 'muster_wasted_evictions_total',
+      help: 'Pods that were evicted for a plan that was given up before its gang started.',
+      registers
     })
   }
 }
@@ -100,5 +120,7 @@ export function initialise(metrics: GangMetrics): void {
     metrics.transitions.inc({ to: state }, 0)
   }
   for (const outcome of ['opened', 'failed', 'timeout']) metrics.barriers.inc({ outcome }, 0)
+  for (const outcome of ['planned', 'completed', 'withdrawn']) metrics.preemptions.inc({ outcome }, 0)
+  for (const outcome of ['done', 'gone', 'conflict', 'refused', 'failed']) metrics.victims.inc({ outcome }, 0)
   for (const invariant of ['I1', 'I4', 'I5', 'I6']) metrics.violations.inc({ invariant }, 0)
 }

@@ -1,9 +1,10 @@
 import type { Pod } from '../../policies/types.ts'
 import type { Clock } from '../clock.ts'
 import { reasonOf } from '../errors.ts'
-import { isDegraded, placed, type Gang } from './gang.ts'
+import { placed, type Gang } from './gang.ts'
+import { isDegraded } from './quorum.ts'
 import type { Hold } from './ledger.ts'
-import type { Log, Recorder, Terminator, WriteResult } from './ports.ts'
+import type { EvictResult, Log, Recorder, Terminator, WriteResult } from './ports.ts'
 import type { WriteQueue } from './write-queue.ts'
 
 const firstBackoffMs = 10_000
@@ -130,13 +131,13 @@ export class Patience {
     this.#tell(gang, 'GangEvicted', note)
   }
 
-  #end(gang: string, pod: Pod, write: () => Promise<WriteResult>): void {
+  #end(gang: string, pod: Pod, write: () => Promise<EvictResult>): void {
     const { clock, writes, log, revisit } = this.#parts
     if (clock.now() < (this.#ending.get(pod.uid) ?? 0)) return
     this.#ending.set(pod.uid, Number.POSITIVE_INFINITY)
     writes.push(async () => {
       const result = await write().catch(failed)
-      if (result.outcome === 'failed')
+      if (result.outcome === 'failed' || result.outcome === 'refused')
         log.warn({ pod: `${pod.namespace}/${pod.name}`, reason: result.message }, 'could not end a member; retrying')
       this.#ending.set(pod.uid, clock.now() + retryMs)
       clock.after(retryMs + 1, () => {

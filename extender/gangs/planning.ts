@@ -1,24 +1,28 @@
-import { type Profile, runFilters } from '../../policies/framework.ts'
+import { runFilters } from '../../policies/framework.ts'
 import type { Explanation, Plan } from '../../policies/plan.ts'
 import { plan } from '../../policies/planner.ts'
-import { nodeInfo, type NodeInfo, type Snapshot } from '../../policies/snapshot.ts'
+import { outranks, type Rank } from '../../policies/ranks.ts'
 import type { Claim, Pod } from '../../policies/types.ts'
 import type { Clock } from '../clock.ts'
 import type { State } from '../state.ts'
 import { type Former, newerFirst } from './adoption.ts'
-import { type CallUp, callUp, isDegraded, isWhole, placeable, placed, type Gang } from './gang.ts'
-import { shortOf, type Hold, type Ledger } from './ledger.ts'
+import { placed, type Gang } from './gang.ts'
+import { type CallUp, callUp, isDegraded, isWhole } from './quorum.ts'
+import { cleared, shortOf, type Hold, type Leaver, type Ledger } from './ledger.ts'
 import type { GangMetrics } from './metrics.ts'
+import type { Preemption } from './preemption.ts'
 import type { Refusals } from './refusals.ts'
+import { all, type Rooms, type Which } from './rooms.ts'
 import { apart, dealtOut, shares } from './spreading.ts'
 
 export type PlanningParts = {
   readonly state: State
   readonly ledger: Ledger
+  readonly rooms: Rooms
+  readonly preemption: Preemption
   readonly refusals: Refusals
   readonly clock: Clock
   readonly metrics: GangMetrics
-  readonly profile: Profile
   /** Which life of which leader made the plan; grows with every change of leader and every start. */
   readonly epoch: () => number
   readonly holdTtlMs: number
@@ -41,15 +45,10 @@ type Ask = {
   readonly need: number
 }
 
-/** Which holds of others count. */
-type Which = (hold: Hold) => boolean
-const all: Which = () => true
-
 /** Plans one gang against the cluster and the other gangs' holds, and reserves what it planned, in one step. */
 export class Planning {
   readonly #parts: PlanningParts
   #count = 0
-  #seen: { readonly key: string; readonly room: Snapshot } | undefined
 
   constructor(parts: PlanningParts) {
     this.#parts = parts
@@ -92,25 +91,43 @@ export class Planning {
     // With the quorum placed or planned, more members are welcome, but displace nobody.
     if (first.outcome === 'reserved' || isWhole(gang, held?.claims)) return first
     // Nobody's plan is disturbed unless it helps: only now look at the room of lower-ranked plans.
-    const weaker = (hold: Hold): boolean => !hold.firm && hold.rank < gang.priority
-    if (![...ledger.holds()].some(weaker)) return first
-    const second = this.#search(hold => !weaker(hold), ask)
-    return second.outcome === 'reserved' ? second : first
+    const weaker = (hold: Hold): boolean => !hold.firm && outranks(gang.rank, hold.rank)
+    const stronger: Which = [...ledger.holds()].some(weaker) ? hold => !weaker(hold) : all
+    const second = stronger === all ? first : this.#search(stronger, ask)
+    if (second.outcome === 'reserved') return second
+    // And nobody leaves a node for it unless that helps.
+    return first.outcome === 'infeasible' && held === undefined ? this.#preempt(stronger, ask, first) : first
+  }
+
+  /** The quorum's missing members only: nobody is ended for surplus. */
+  #preempt(which: Which, ask: Ask, explanation: Explanation): Attempt {
+    const { gang } = ask
+    const { rooms, preemption, refusals, groupOf } = this.#parts
+    const pods = callUp(gang).needed
+    const asked = { room: rooms.for(gang, which), request: { pods, need: pods.length, refused: this.#refused() } }
+    const spread = refusals.apart(gang.key) !== undefined
+    // What stands apart from members that run already is not simulated: an eviction for it could be in vain.
+    if (spread && placed(gang) > 0) return explanation
+    const isMember = (pod: Pod): boolean => groupOf(pod) === gang.key
+    const need = spread ? apart(asked.room, asked.request, { most: 1, isMember }) : asked
+    const found = preemption.search(gang, { ...need, explanation })
+    if (found.outcome !== 'evict') return found
+    return this.#reserve(ask, which, { claims: claimsOf(pods, found.nodes), leavers: found.leavers })
   }
 
   /** Takes over what a former life decided, as far as it still fits; what was only a hint counts whole or not at all. */
   adopt(gang: Gang, former: Former): void {
-    const { profile, ledger } = this.#parts
-    let room = this.#room(gang, all)
+    const { ledger, rooms } = this.#parts
+    let room = rooms.for(gang, all)
     const claims = new Map<string, Claim>()
     for (const [uid, claim] of former.claims) {
       const info = room.node(claim.node)
-      if (!info || runFilters(profile.filters, claim.pod.shape, info)) continue
+      if (!info || runFilters(gang.profile.filters, claim.pod.shape, info)) continue
       claims.set(uid, claim)
       room = room.with([claim])
     }
     const enough = former.plan !== undefined || claims.size === former.claims.size
-    if (enough) ledger.reserve(this.#hold(gang, undefined, claims, former.plan), this.#without(gang, all))
+    if (enough) ledger.reserve(this.#hold(gang, { claims, plan: former.plan }), rooms.beside(gang, all))
   }
 
   /** Gangs whose plans no longer fit on that node, the lowest-ranked first; those left over do fit. */
@@ -119,12 +136,12 @@ export class Planning {
     const info = state.node(node)
     const holds = ledger
       .on(node)
-      .toSorted((a, b) => Number(a.firm) - Number(b.firm) || a.rank - b.rank || newerFirst(a.plan, b.plan))
+      .toSorted((a, b) => Number(a.firm) - Number(b.firm) || byRank(a.rank, b.rank) || newerFirst(a.plan, b.plan))
     const broken: string[] = []
     for (const [index, { gang }] of holds.entries()) {
       const rest = holds.slice(index).flatMap(hold => [...hold.claims.values()].filter(claim => claim.node === node))
       const pods = rest.map(claim => claim.pod)
-      if (info && shortOf(info, pods) === undefined) break
+      if (info && shortOf(cleared(info, holds.slice(index)), pods) === undefined) break
       broken.push(gang)
     }
     return broken
@@ -136,90 +153,68 @@ export class Planning {
     const result = this.#plan(which, ask)
     metrics.planDuration.observe({ outcome: result.outcome }, (clock.now() - from) / 1000)
     if (result.outcome !== 'planned') return result
-    return this.#reserve(ask, which, claimsOf(ask.pods, result.nodes))
+    return this.#reserve(ask, which, { claims: claimsOf(ask.pods, result.nodes), leavers: nobody })
   }
 
   #plan(which: Which, { gang, held, pods, need }: Ask): Plan | Explanation {
-    const { state, refusals, profile, groupOf } = this.#parts
-    const room = this.#room(gang, which).with([...(held?.claims.values() ?? [])])
-    const request = { pods, need, refused: refusals.current(state.snapshot()) }
+    const { rooms, refusals, groupOf } = this.#parts
+    const room = rooms.for(gang, which).with([...(held?.claims.values() ?? [])])
+    const request = { pods, need, refused: this.#refused() }
     const limit = refusals.apart(gang.key)
-    if (limit === undefined) return plan(room, request, profile)
+    if (limit === undefined) return plan(room, request, gang.profile)
     const isMember = (pod: Pod): boolean => groupOf(pod) === gang.key
     let result: Plan | Explanation | undefined
     for (const most of shares(limit, gang.members.length)) {
       const spread = apart(room, request, { most, isMember })
-      result = plan(spread.room, spread.request, profile)
+      result = plan(spread.room, spread.request, gang.profile)
       if (result.outcome === 'planned') return { ...result, nodes: dealtOut(pods, result.nodes) }
     }
-    return result ?? plan(room, request, profile)
+    return result ?? plan(room, request, gang.profile)
   }
 
-  #reserve({ gang, held }: Ask, which: Which, added: ReadonlyMap<string, Claim>): Attempt {
-    const claims = new Map([...(held?.claims ?? []), ...added])
-    const { state, ledger } = this.#parts
-    const seen = this.#seen
-    const isSeen = seen?.key === `${state.version} ${ledger.version} ${gang.priority}` && !held && which === all
-    ledger.reserve(this.#hold(gang, held, claims, held?.plan), this.#without(gang, which))
-    // The next gang of this priority sees the same room with this plan in it: no need to count all holds anew.
-    if (isSeen) {
-      const key = `${state.version} ${ledger.version} ${gang.priority}`
-      this.#seen = { key, room: seen.room.with([...added.values()]) }
-    }
-    const nodes = new Set([...added.values()].map(claim => claim.node))
+  #refused(): ReadonlyMap<string, ReadonlySet<string>> {
+    return this.#parts.refusals.current(this.#parts.state.snapshot())
+  }
+
+  #reserve({ gang, held }: Ask, which: Which, added: Pick<Hold, 'claims' | 'leavers'>): Attempt {
+    const { ledger, rooms } = this.#parts
+    const claims = new Map([...(held?.claims ?? []), ...added.claims])
+    const leavers = new Map([...(held?.leavers ?? []), ...added.leavers])
+    const hold = this.#hold(gang, { ...held, claims, leavers })
+    const reserve = (): void => ledger.reserve(hold, rooms.beside(gang, which))
+    // Room that others must leave first is no room for the next gang.
+    if (held || which !== all || leavers.size > 0) reserve()
+    else rooms.adding(gang, [...claims.values()], reserve)
+    const nodes = new Set([...added.claims.values()].map(claim => claim.node))
     const displaced = new Set([...nodes].flatMap(node => this.overfull(node)).filter(key => key !== gang.key))
     return { outcome: 'reserved', displaced: [...displaced] }
   }
 
-  #hold(gang: Gang, held: Hold | undefined, claims: ReadonlyMap<string, Claim>, planId: string | undefined): Hold {
-    const { clock, epoch, holdTtlMs } = this.#parts
+  #hold(gang: Gang, { plan, firm, claims, leavers = nobody }: Wish): Hold {
+    const { clock, epoch, holdTtlMs, preemption } = this.#parts
     return {
       gang: gang.key,
-      plan: planId ?? `${epoch()}-${++this.#count}`,
-      rank: gang.priority,
+      plan: plan ?? `${epoch()}-${++this.#count}`,
+      rank: gang.rank,
       // What has begun must not be taken apart again: the missing members of a started gang are held firmly.
-      firm: held?.firm ?? isDegraded(gang),
-      expiresAt: clock.now() + holdTtlMs,
-      claims
-    }
-  }
-
-  /** As `#compute`; gangs without hold and nomination see the same room as the last such gang of their priority. */
-  #room(gang: Gang, which: Which): Snapshot {
-    const { state, ledger } = this.#parts
-    const own = ledger.hold(gang.key) !== undefined || placeable(gang).some(pod => pod.nominatedNodeName !== undefined)
-    if (own || which !== all) return this.#compute(gang, which)
-    const key = `${state.version} ${ledger.version} ${gang.priority}`
-    if (this.#seen?.key !== key) this.#seen = { key, room: this.#compute(gang, which) }
-    return this.#seen.room
-  }
-
-  /** The cluster with what is held for others, and what kube-scheduler itself keeps for its nominees. */
-  #compute(gang: Gang, which: Which): Snapshot {
-    const { state, ledger, groupOf } = this.#parts
-    const claims = ledger.claims(hold => hold.gang !== gang.key && which(hold))
-    for (const pod of state.nominated()) {
-      const node = pod.nominatedNodeName
-      if (node === undefined || pod.priority < gang.priority || groupOf(pod) === gang.key) continue
-      // In-tree a nomination keeps the room until it is cleared; those that mirror the ledger are counted already.
-      if (ledger.of(pod.uid)?.claim.node !== node) claims.push({ node, pod })
-    }
-    return state.snapshot().with(claims)
-  }
-
-  /** What a hold of this gang must fit beside: pods and other holds. Nominations of others give no right to room. */
-  #without(gang: Gang, which: Which): { readonly node: (name: string) => NodeInfo | undefined } {
-    const { state, ledger } = this.#parts
-    return {
-      node: name => {
-        const info = state.node(name)
-        const others = ledger.on(name).filter(hold => hold.gang !== gang.key && which(hold))
-        const held = others.flatMap(hold => [...hold.claims.values()].filter(claim => claim.node === name))
-        return info && nodeInfo(info.node, [...info.pods, ...held.map(claim => claim.pod)])
-      }
+      firm: firm ?? isDegraded(gang),
+      expiresAt: clock.now() + holdTtlMs + preemption.patienceFor(leavers),
+      claims,
+      leavers
     }
   }
 }
+
+/** What of a hold is known before it is made. */
+type Wish = Pick<Hold, 'claims'> & {
+  readonly plan?: string | undefined
+  readonly firm?: boolean
+  readonly leavers?: ReadonlyMap<string, Leaver>
+}
+const nobody: ReadonlyMap<string, Leaver> = new Map()
+
+/** Lower first. */
+const byRank = (a: Rank, b: Rank): number => a.cross - b.cross || a.own - b.own
 
 /** With roles it matters who is placed first: those whom the quorum needs, and the others once they are. */
 function goesInTwo(gang: Gang, { needed, surplus }: CallUp): boolean {

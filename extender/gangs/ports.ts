@@ -44,10 +44,15 @@ export interface Binder {
   bind(binding: Binding, limits: BindLimits): Promise<BindResult>
 }
 
+/** As `WriteResult`; `refused`: by a disruption budget, by two of them, or for want of the right to evict. */
+export type EvictResult = WriteResult | { readonly outcome: 'refused'; readonly message: string }
+
 /** Ends pods; one attempt each. */
 export interface Terminator {
-  /** Through the Eviction API; a refusal by a disruption budget is `failed`. */
-  evict(pod: PodRef): Promise<WriteResult>
+  /** Through the Eviction API. */
+  evict(pod: PodRef): Promise<EvictResult>
+  /** Writes one annotation. */
+  mark(pod: PodRef, annotation: string, value: string): Promise<WriteResult>
   /** Sets a pod that never started to phase Failed. */
   fail(pod: PodRef, reason: string, message: string): Promise<WriteResult>
 }

@@ -1,5 +1,6 @@
-import { order } from '../../policies/order.ts'
-import { isDegraded, placeable, placed, satisfied, type Gang } from './gang.ts'
+import { order, type Waiting } from '../../policies/order.ts'
+import { placeable, placed, satisfied, type Gang } from './gang.ts'
+import { isDegraded } from './quorum.ts'
 import type { Keeper } from './keeper.ts'
 import type { Ledger } from './ledger.ts'
 import type { Patience } from './patience.ts'
@@ -61,10 +62,19 @@ export class Queue {
   #ordered(keys: Iterable<string>, room: number): string[] {
     const gangs = [...new Set(keys)].map(key => this.#parts.roster.gang(key)).filter(gang => gang !== undefined)
     const open = gangs.filter(gang => this.#isOpen(gang, room))
-    const ordered = order(open.map(gang => ({ ...gang, gang, createdAt: this.#turn(gang) }))).map(entry => entry.gang)
+    const ordered = order(open.map(gang => this.#entry(gang))).map(entry => entry.gang)
     // A gang that lost a member after its start comes first: its others run for nothing until it is whole again.
     const sorted = [...ordered.filter(isDegraded), ...ordered.filter(gang => !isDegraded(gang))]
     return sorted.map(gang => gang.key).toReversed()
+  }
+
+  #entry(gang: Gang): Waiting & { readonly gang: Gang } {
+    const { key, namespace, name, profile, rank } = gang
+    const byProfile = profile.byAnnotation
+      ? { priority: rank.own, annotationPriority: 0 }
+      : { priority: gang.priority, annotationPriority: gang.annotationPriority }
+    const size = profile.smallerFirst ? gang.members.length : 0
+    return { ...{ key, namespace, name, gang, size, createdAt: this.#turn(gang) }, ...byProfile }
   }
 
   /** There was no place for it, as things are. */
@@ -85,7 +95,7 @@ export class Queue {
 
   #isOpen(gang: Gang, room: number): boolean {
     if (gang.problem !== undefined && placed(gang) === 0) return false
-    if (!this.#parts.patience.mayPlan(gang.key) || this.#isLeaving(gang)) return false
+    if (!this.#parts.patience.mayPlan(gang.key) || this.#isLeaving(gang) || this.#isVictim(gang)) return false
     return this.#unplaced(gang).length > 0 && this.#tried.get(gang.key) !== this.#signature(gang, room)
   }
 
@@ -94,6 +104,14 @@ export class Queue {
     const { keeper, ledger } = this.#parts
     if (keeper.expiredAt(gang.key) === undefined || ledger.hold(gang.key)) return false
     return placeable(gang).some(pod => pod.nominatedNodeName !== undefined)
+  }
+
+  /** Members are being evicted: what their controllers make in their place waits until they have left. */
+  #isVictim(gang: Gang): boolean {
+    if (gang.ending) return true
+    return gang.members.some(({ pod }) =>
+      this.#parts.ledger.victimFor(pod.uid).some(({ leavers }) => leavers.get(pod.uid)?.evict)
+    )
   }
 
   #unplaced(gang: Gang): string[] {

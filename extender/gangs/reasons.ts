@@ -1,5 +1,7 @@
 import type { Explanation } from '../../policies/plan.ts'
-import { missing, placeable, satisfied, type Gang, type GangState } from './gang.ts'
+import type { Pod } from '../../policies/types.ts'
+import { placeable, satisfied, type Gang, type GangState } from './gang.ts'
+import { missing } from './quorum.ts'
 
 /** What is known about why a gang is not placed. */
 export type Known = {
@@ -7,12 +9,14 @@ export type Known = {
   readonly explanation: Explanation | undefined
   /** The last binding that the API server refused. */
   readonly unbound: string | undefined
+  /** Who has to leave before the gang starts. */
+  readonly leavers: readonly Pod[]
 }
 
 type Reason = (gang: Gang, known: Known) => string | undefined
 
 const waiting: Reason = (gang, { explanation }) => explanation?.message ?? formingReason(gang)
-const unbound: Reason = (_, known) => known.unbound
+const unbound: Reason = (_, known) => known.unbound ?? leaving(known.leavers)
 
 const reasons: Readonly<Record<GangState, Reason>> = {
   refused: gang => gang.problem,
@@ -29,6 +33,16 @@ const reasons: Readonly<Record<GangState, Reason>> = {
 /** Why the gang is not placed, in one sentence; undefined while nothing is in its way. */
 export function reasonFor(gang: Gang, known: Known): string | undefined {
   return reasons[known.state](gang, known)
+}
+
+/** Of so many a sentence names some. */
+const named = 5
+
+function leaving(pods: readonly Pod[]): string | undefined {
+  if (pods.length === 0) return undefined
+  const names = pods.slice(0, named).map(({ namespace, name }) => `${namespace}/${name}`)
+  const more = pods.length > named ? ` and ${pods.length - named} more` : ''
+  return `its room is held; it waits until ${pods.length} pods have left: ${names.join(', ')}${more}`
 }
 
 function formingReason(gang: Gang): string {

@@ -1,8 +1,11 @@
+import { compare } from '../../policies/text.ts'
 import type { Pod } from '../../policies/types.ts'
 import type { State } from '../state.ts'
-import { gangState, type Gang, type GangState, type MemberState } from './gang.ts'
+import type { Gang, GangState, MemberState } from './gang.ts'
+import { gangState } from './quorum.ts'
 import type { Journal } from './journal.ts'
-import type { Ledger } from './ledger.ts'
+import type { Hold, Ledger } from './ledger.ts'
+import { single } from './profiles.ts'
 import type { Roster } from './roster.ts'
 
 /** One gang as people are told it. */
@@ -16,7 +19,12 @@ export type GangReport = {
   readonly priority: number
   /** Why it is not placed; null while nothing stands in its way. */
   readonly reason: string | null
-  readonly plan: { readonly id: string; readonly firm: boolean } | null
+  readonly plan: {
+    readonly id: string
+    readonly firm: boolean
+    /** Who has to leave before the gang starts, as `namespace/name`. */
+    readonly leaving: readonly string[]
+  } | null
   readonly members: readonly {
     readonly name: string
     /** Its part in a gang with roles; else null. */
@@ -54,10 +62,11 @@ export class Reports {
     this.#parts = parts
   }
 
-  /** All gangs, by namespace and name. */
+  /** All gangs, by namespace and name; pods that are planned alone are none. */
   gangs(): GangReport[] {
     const { roster } = this.#parts
-    const gangs = [...roster.keys()].map(key => roster.gang(key)).filter(gang => gang !== undefined)
+    const all = [...roster.keys()].map(key => roster.gang(key)).filter(gang => gang !== undefined)
+    const gangs = all.filter(gang => gang.dialect !== single)
     return gangs.map(gang => this.#report(gang)).toSorted(byNamespaceAndName)
   }
 
@@ -100,7 +109,7 @@ export class Reports {
       minMember: gang.minMember ?? null,
       priority: gang.priority,
       reason: journal.reason(gang.key) ?? null,
-      plan: hold ? { id: hold.plan, firm: hold.firm } : null,
+      plan: hold ? { id: hold.plan, firm: hold.firm, leaving: leavingOf(hold) } : null,
       members: gang.members.map(({ pod, role, state, node }) => ({
         name: pod.name,
         role: role ?? null,
@@ -111,6 +120,9 @@ export class Reports {
     }
   }
 }
+
+const leavingOf = ({ leavers }: Hold): string[] =>
+  [...leavers.values()].map(({ pod }) => `${pod.namespace}/${pod.name}`).toSorted(compare)
 
 /** 1. Namespace. 2. Name. 3. muster's own dialect first. */
 function byNamespaceAndName(a: GangReport, b: GangReport): number {

@@ -1,8 +1,8 @@
 import type { Pod } from '../../policies/types.ts'
 import type { Clock } from '../clock.ts'
 import type { PodChange, State } from '../state.ts'
-import { membership } from './dialects.ts'
 import { gangOf, type Gang } from './gang.ts'
+import type { Profiles } from './profiles.ts'
 import { type Facts, type Terms, termsOf } from './terms.ts'
 
 type Entry = {
@@ -18,8 +18,7 @@ type Entry = {
 export type RosterOptions = {
   readonly state: State
   readonly clock: Clock
-  /** True for pods that muster plans: their scheduler name has a profile. */
-  readonly ours: (pod: Pod) => boolean
+  readonly profiles: Profiles
   /** How long a gang of undeclared size must not have grown before it counts as complete, in milliseconds. */
   readonly settleMs: number
 }
@@ -33,9 +32,11 @@ export class Roster {
 
   constructor(options: RosterOptions) {
     this.#options = options
+    const { profiles, state } = options
     this.#facts = {
-      podGroup: key => options.state.podGroup(key),
-      controllerSize: uid => options.state.controllerSize(uid)
+      membership: profiles.membership,
+      podGroup: key => state.facts.podGroup(key),
+      controllerSize: uid => state.facts.controllerSize(uid)
     }
   }
 
@@ -45,7 +46,7 @@ export class Roster {
 
   /** The key of the pod's gang; undefined for pods that muster does not group. */
   keyOf(pod: Pod): string | undefined {
-    return this.#options.ours(pod) ? membership(pod)?.key : undefined
+    return this.#options.profiles.membership(pod)?.key
   }
 
   /** Takes a change in and answers the keys of the gangs that it touches. */
@@ -76,7 +77,8 @@ export class Roster {
     const pods = [...entry.pods.values()]
     const terms = termsOf(pods, this.#facts)
     const minMember = terms.minMember ?? this.#settled(entry, terms)
-    const gang = gangOf(pods, { ...terms, minMember }, pod => this.#options.state.nodeOf(pod))
+    const { state, profiles } = this.#options
+    const gang = gangOf(pods, { ...terms, minMember }, { profiles, nodeOf: pod => state.nodeOf(pod) })
     // What still settles becomes complete by time alone.
     if (minMember !== undefined || terms.atRest === undefined) entry.gang = gang
     return gang
@@ -120,24 +122,25 @@ export class Roster {
     if (!entry.pods.has(pod.uid)) entry.changedAt = this.#options.clock.now()
     entry.pods.set(pod.uid, pod)
     this.#entries.set(key, entry)
-    for (const fact of factsOf(pod)) this.#links.add(fact, key)
+    for (const fact of this.#factsOf(pod)) this.#links.add(fact, key)
   }
 
   #remove(key: string, pod: Pod, stays: boolean): void {
     const entry = this.#entries.get(key)
     if (!entry?.pods.has(pod.uid)) return
-    for (const fact of factsOf(pod)) this.#links.remove(fact, key)
+    for (const fact of this.#factsOf(pod)) this.#links.remove(fact, key)
     // Its new version takes the old one's place, and nobody came or went.
     if (stays) return
     entry.pods.delete(pod.uid)
     entry.changedAt = this.#options.clock.now()
     if (entry.pods.size === 0) this.#entries.delete(key)
   }
-}
 
-/** What besides the pod its gang depends on: its controller's uid, and the PodGroup that it names. */
-function factsOf(pod: Pod): string[] {
-  return [pod.controller?.uid, membership(pod)?.object].filter(fact => fact !== undefined)
+  /** What besides the pod its gang depends on: its controller's uid, and the PodGroup that it names. */
+  #factsOf(pod: Pod): string[] {
+    const object = this.#options.profiles.membership(pod)?.object
+    return [pod.controller?.uid, object].filter(fact => fact !== undefined)
+  }
 }
 
 /** Which gangs depend on what, by how many members. */

@@ -1,5 +1,5 @@
 import { annotations } from '../../policies/names.ts'
-import { parseDuration } from '../../policies/parse.ts'
+import { parseDuration, parseTime } from '../../policies/parse.ts'
 import { amountOf } from '../../policies/quantity.ts'
 import type { Pod, Resources } from '../../policies/types.ts'
 import { quoted } from './dialects/fields.ts'
@@ -11,6 +11,12 @@ export type Settings = {
   readonly gangTimeoutMs: number | undefined
   readonly onTimeout: 'requeue' | 'fail' | 'keep'
   readonly onPartial: 'hold' | 'evict'
+  /** Whether others may be evicted for it. */
+  readonly preempts: boolean
+  /** How long it waits for room before anybody is. */
+  readonly preemptionDelayMs: number
+  /** It is nobody's victim for so long after its start. */
+  readonly minRuntimeMs: number
   /** The gang is refused early where the cluster could never hold so much. */
   readonly minResources: Resources | undefined
   /** Annotations of ours that are accepted and do nothing yet. */
@@ -23,7 +29,6 @@ export type Settings = {
 const notActive: ReadonlySet<string> = new Set([
   ...[annotations.topologyRequired, annotations.topologyPreferred, annotations.topologyRelaxAfter],
   ...[annotations.segmentSize, annotations.exclusive, annotations.timeLimit, annotations.queue],
-  ...[annotations.preemptionPolicy, annotations.preemptionDelay, annotations.minRuntime, annotations.lastCheckpoint],
   ...[annotations.movable, annotations.autoscaler, annotations.pin]
 ])
 
@@ -38,15 +43,31 @@ export function settingsOf(pods: readonly Pod[]): Settings {
   const onPartial = valueOf(pods, annotations.onPartial, oneOf('hold', 'evict'))
   const resources = valueOf(pods, annotations.minResources, resourceList)
   const volcano = valueOf(pods, foreign.volcanoResources.key, resourceList)
-  const all = [timeout, waiting, onTimeout, onPartial, resources, volcano]
+  const policy = valueOf(pods, annotations.preemptionPolicy, oneOf('PreemptLowerPriority', 'Never'))
+  const delay = valueOf(pods, annotations.preemptionDelay, duration)
+  const runtime = valueOf(pods, annotations.minRuntime, duration)
+  const all = [timeout, waiting, onTimeout, onPartial, resources, volcano, policy, delay, runtime]
   return {
     gangTimeoutMs: timeout.value ?? waiting.value,
     onTimeout: onTimeout.value ?? 'requeue',
     onPartial: onPartial.value ?? 'hold',
     minResources: resources.value ?? volcano.value,
+    preempts: policy.value === undefined ? pods.every(pod => pod.preempts) : policy.value !== 'Never',
+    preemptionDelayMs: delay.value ?? 0,
+    minRuntimeMs: runtime.value ?? 0,
     inactive: inactiveOn(pods),
-    problem: all.map(({ problem }) => problem).find(problem => problem !== undefined)
+    problem: all.map(({ problem }) => problem).find(problem => problem !== undefined) ?? wrongCheckpoint(pods)
   }
+}
+
+/** Checkpoints are each member's own. */
+function wrongCheckpoint(pods: readonly Pod[]): string | undefined {
+  for (const { name, annotations: all } of pods) {
+    const said = all.get(annotations.lastCheckpoint)
+    if (said !== undefined && parseTime(said) === undefined)
+      return `annotation ${annotations.lastCheckpoint} of ${name}: ${quoted(said)} must be an RFC 3339 time`
+  }
+  return undefined
 }
 
 function inactiveOn(pods: readonly Pod[]): readonly string[] {
@@ -75,6 +96,11 @@ function valueOf<T>(pods: readonly Pod[], key: string, read: Reader<T>): Value<T
 const positiveDuration: Reader<number> = text => {
   const value = parseDuration(text)
   return value !== undefined && value > 0 ? { value } : 'must be a duration above zero, such as 90s or 1h30m'
+}
+
+const duration: Reader<number> = text => {
+  const value = parseDuration(text)
+  return value !== undefined && value >= 0 ? { value } : 'must be a duration, such as 90s or 1h30m'
 }
 
 function oneOf<T extends string>(...allowed: readonly T[]): Reader<T> {

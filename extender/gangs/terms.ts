@@ -2,14 +2,15 @@ import { annotations } from '../../policies/names.ts'
 import { parseInteger } from '../../policies/parse.ts'
 import { compare } from '../../policies/text.ts'
 import type { Pod } from '../../policies/types.ts'
-import type { PodGroup } from '../state.ts'
-import { type Membership, membership } from './dialects.ts'
+import type { PodGroup } from '../facts.ts'
+import type { Membership } from './dialects.ts'
 import { textAt } from './dialects/fields.ts'
 import { jobSet } from './dialects/table.ts'
 import { type Settings, settingsOf } from './settings.ts'
 
 /** What is known besides the members. */
 export type Facts = {
+  readonly membership: (pod: Pod) => Membership | undefined
   /** The PodGroup `API/NAMESPACE/NAME`. */
   readonly podGroup: (key: string) => PodGroup | undefined
   readonly controllerSize: (uid: string) => number | undefined
@@ -34,8 +35,8 @@ const none: ReadonlyMap<string, number> = new Map()
 
 /** Reads the terms of the gang that these pods make; members that are done or leaving have no say any more. */
 export function termsOf(pods: readonly Pod[], facts: Facts): Terms {
-  const live = speakersOf(pods.filter(isLive))
-  const speakers = live.length > 0 ? live : speakersOf(pods)
+  const live = speakersOf(pods.filter(isLive), facts)
+  const speakers = live.length > 0 ? live : speakersOf(pods, facts)
   const key = speakers.find(({ said }) => said.object !== undefined)?.said.object
   const group = key === undefined ? undefined : facts.podGroup(key)
   const settings = settingsOf(live.map(({ pod }) => pod))
@@ -50,7 +51,7 @@ export function termsOf(pods: readonly Pod[], facts: Facts): Terms {
 
 const isLive = (pod: Pod): boolean => !pod.terminating && pod.phase !== 'Succeeded' && pod.phase !== 'Failed'
 
-function speakersOf(pods: readonly Pod[]): readonly Speaker[] {
+function speakersOf(pods: readonly Pod[], { membership }: Facts): readonly Speaker[] {
   return pods.flatMap(pod => {
     const said = membership(pod)
     return said ? [{ pod, said }] : []

@@ -1,7 +1,9 @@
 import type { Node, Pod } from '../../policies/types.ts'
 import type { Clock, Random } from '../clock.ts'
+import type { Budget, Facts } from '../facts.ts'
 import type { State } from '../state.ts'
 import type { ApiServer } from './api-server.ts'
+import { budget } from './budgets.ts'
 import { Complaints } from './complaints.ts'
 import { CustomResources } from './custom-resources.ts'
 import type { Log } from './log.ts'
@@ -44,8 +46,17 @@ export class Cache {
     this.#reflectors = new Map([
       reflect<Node>({ resource: 'nodes', path: '/api/v1/nodes', project: projector.node, handler: nodesInto(state) }),
       reflect<Pod>({ resource: 'pods', path: '/api/v1/pods', project: projector.pod, handler: podsInto(state) }),
+      reflect<Budget>({
+        ...{ resource: 'poddisruptionbudgets', path: '/apis/policy/v1/poddisruptionbudgets' },
+        ...{ project: budget, handler: budgetsInto(state.facts) }
+      }),
       ...controllers.map(({ kind, resource, path }) =>
-        reflect<ControllerSize>({ resource, path, project: projector.controller(kind), handler: sizesInto(state) })
+        reflect<ControllerSize>({
+          resource,
+          path,
+          project: projector.controller(kind),
+          handler: sizesInto(state.facts)
+        })
       )
     ])
   }
@@ -86,24 +97,31 @@ function podsInto(state: State): ReflectorHandler<Pod> {
   }
 }
 
+function budgetsInto(facts: Facts): ReflectorHandler<Budget> {
+  return {
+    replace: budgets => facts.replaceBudgets(budgets),
+    apply: (type, one) => (type === 'DELETED' ? facts.removeBudget(one.uid) : facts.setBudget(one))
+  }
+}
+
 /** Several kinds share the state's one table, so each takes out only its own. */
-function sizesInto(state: State): ReflectorHandler<ControllerSize> {
+function sizesInto(facts: Facts): ReflectorHandler<ControllerSize> {
   let known = new Set<string>()
   return {
     replace(sizes) {
       const listed = new Set(sizes.map(size => size.uid))
-      for (const uid of known) if (!listed.has(uid)) state.removeController(uid)
-      for (const size of sizes) state.setController(size)
+      for (const uid of known) if (!listed.has(uid)) facts.removeController(uid)
+      for (const size of sizes) facts.setController(size)
       known = listed
     },
     apply(type, size) {
       if (type === 'DELETED') {
         known.delete(size.uid)
-        state.removeController(size.uid)
+        facts.removeController(size.uid)
         return
       }
       known.add(size.uid)
-      state.setController(size)
+      facts.setController(size)
     }
   }
 }

@@ -1,4 +1,5 @@
-import type { PodGroup, State } from '../state.ts'
+import type { PodGroup } from '../facts.ts'
+import type { State } from '../state.ts'
 import { type Json, object, objects, text } from './json.ts'
 import type { ReflectorHandler } from './object-store.ts'
 import { OptionalReflector } from './optional-reflector.ts'
@@ -143,7 +144,7 @@ function podGroupsInto(state: State): ReflectorHandler<PodGroup> {
   const set = (key: string, group: PodGroup | undefined): void => {
     if (group) known.add(key)
     else known.delete(key)
-    state.setPodGroup(key, group)
+    state.facts.setPodGroup(key, group)
   }
   return {
     replace(groups) {

@@ -4,6 +4,23 @@ import { type PodRef, podPath, type WriteResult, writeOnce } from './writes.ts'
 
 const timeoutMs = 5_000
 
+/** As `WriteResult`; `refused`: asking again at once changes nothing. */
+export type EvictResult = WriteResult | { readonly outcome: 'refused'; readonly message: string }
+
+/**
+ * A budget that allows no disruption now answers 429 with a cause, several budgets for one pod answer 500 (`Create` of
+ * the API server's eviction.go), a missing right 403.
+ */
+function isRefusal(result: WriteResult): result is Extract<WriteResult, { readonly outcome: 'failed' }> {
+  if (result.outcome !== 'failed') return false
+  const { status, cause, message } = result
+  return (
+    status === 403 ||
+    (status === 429 && cause === 'DisruptionBudget') ||
+    (status === 500 && message.includes('more than one PodDisruptionBudget'))
+  )
+}
+
 /** Ends pods: one attempt each, never throws. The caller is level-triggered and asks again. */
 export class Evictor {
   readonly #api: ApiServer
@@ -14,10 +31,10 @@ export class Evictor {
     this.#metrics = metrics
   }
 
-  /** Through the Eviction API, which honours PodDisruptionBudgets (429 is `failed`); the uid is a precondition. */
-  async evict(ref: PodRef): Promise<WriteResult> {
+  /** Through the Eviction API, which honours PodDisruptionBudgets; the uid is a precondition. */
+  async evict(ref: PodRef): Promise<EvictResult> {
     const { namespace, name, uid } = ref
-    const result = await writeOnce(this.#api, {
+    const written = await writeOnce(this.#api, {
       method: 'POST',
       path: `${podPath(ref)}/eviction`,
       body: {
@@ -28,8 +45,20 @@ export class Evictor {
       },
       timeoutMs
     })
+    const result = isRefusal(written) ? { outcome: 'refused' as const, message: written.message } : written
     this.#metrics.evictions.inc({ result: result.outcome })
     return result
+  }
+
+  /** Writes one annotation. */
+  mark(ref: PodRef, annotation: string, value: string): Promise<WriteResult> {
+    return writeOnce(this.#api, {
+      method: 'PATCH',
+      path: podPath(ref),
+      contentType: 'application/merge-patch+json',
+      body: { metadata: { uid: ref.uid, annotations: { [annotation]: value } } },
+      timeoutMs
+    })
   }
 
   /** Sets a pod that never started to phase Failed, so that its controller sees an end. */

@@ -5,6 +5,7 @@
 export class StringTable {
   readonly #limit: number
   readonly #known = new Map<string, string>()
+  readonly #maps = new Map<string, ReadonlyMap<string, string>>()
 
   constructor(limit = 100_000) {
     this.#limit = limit
@@ -19,7 +20,7 @@ export class StringTable {
     return value
   }
 
-  /** A map of the entries whose key is wanted; all empty ones are the same. */
+  /** A map of the entries whose key is wanted; equal ones, such as the labels of pods of one template, are the same. */
   map(json: Readonly<Record<string, unknown>>, keep: (key: string) => boolean): ReadonlyMap<string, string> {
     let kept: Map<string, string> | undefined
     for (const [key, value] of Object.entries(json)) {
@@ -27,8 +28,19 @@ export class StringTable {
       kept ??= new Map()
       kept.set(this.one(key), this.one(value))
     }
-    return kept ?? empty
+    return kept ? this.#oneMap(kept) : empty
+  }
+
+  #oneMap(map: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+    const text = JSON.stringify([...map])
+    const known = this.#maps.get(text)
+    if (known || text.length > longest) return known ?? map
+    if (this.#maps.size >= this.#limit / 10) this.#maps.clear()
+    this.#maps.set(text, map)
+    return map
   }
 }
 
+/** Whoever writes whole books into labels and annotations has them alone. */
+const longest = 1_000
 const empty: ReadonlyMap<string, string> = new Map()

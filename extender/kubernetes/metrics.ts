@@ -52,6 +52,7 @@ export function kubernetesMetrics(registry: Registry): KubernetesMetrics {
     nominations.inc({ result }, 0)
     evictions.inc({ result }, 0)
   }
+  evictions.inc({ result: 'refused' }, 0)
   for (const result of eventResults) events.inc({ result }, 0)
   return {
     binds,

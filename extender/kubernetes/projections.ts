@@ -10,13 +10,13 @@ export type ControllerSize = { readonly uid: string; readonly kind: string; read
 export type ControllerKind = 'ReplicaSet' | 'StatefulSet' | 'ReplicationController' | 'Job'
 
 export type ProjectorOptions = {
-  /** Labels of pods that some dialect or policy reads. Nodes keep all of theirs. */
-  readonly keepLabel?: (key: string) => boolean
-  /** Annotations of pods likewise. */
+  /** Annotations of pods that some dialect or policy reads. Labels are all kept: disruption budgets select by any. */
   readonly keepAnnotation?: (key: string) => boolean
 }
 
 const phases = ['Pending', 'Running', 'Succeeded', 'Failed', 'Unknown'] as const
+/** What the API server makes of an absent grace period. */
+const usualGraceSeconds = 30
 const always = (): boolean => true
 
 /** Our own keys and the two plain ones; the rest is dropped at the door. */
@@ -31,11 +31,9 @@ function keepOwnKeys(key: string): boolean {
 export class Projector {
   readonly #strings = new StringTable()
   readonly #shapes = new ShapeTable()
-  readonly #keepLabel: (key: string) => boolean
   readonly #keepAnnotation: (key: string) => boolean
 
-  constructor({ keepLabel = keepOwnKeys, keepAnnotation = keepOwnKeys }: ProjectorOptions = {}) {
-    this.#keepLabel = keepLabel
+  constructor({ keepAnnotation = keepOwnKeys }: ProjectorOptions = {}) {
     this.#keepAnnotation = keepAnnotation
   }
 
@@ -49,16 +47,20 @@ export class Projector {
       name: required(metadata, 'name'),
       schedulerName: this.#strings.one(text(spec.schedulerName) ?? 'default-scheduler'),
       priority: integer(spec.priority) ?? 0,
-      createdAt: millis(metadata.creationTimestamp),
+      createdAt: millis(metadata.creationTimestamp) ?? 0,
       phase: phases.find(phase => phase === (text(status.phase) ?? 'Pending')) ?? 'Unknown',
       terminating: text(metadata.deletionTimestamp) !== undefined,
+      leavesBy: millis(metadata.deletionTimestamp),
+      startedAt: millis(status.startTime),
+      graceMs: (integer(spec.terminationGracePeriodSeconds) ?? usualGraceSeconds) * 1000,
+      preempts: spec.preemptionPolicy !== 'Never',
       gates: objects(spec.schedulingGates).flatMap(gate => this.#optional(gate.name) ?? []),
       nodeName: this.#optional(spec.nodeName),
       nominatedNodeName: this.#optional(status.nominatedNodeName),
       scheduled: this.#scheduled(status),
       native: isNative(spec),
       controller: this.#controllerOf(metadata),
-      labels: this.#strings.map(object(metadata.labels), this.#keepLabel),
+      labels: this.#strings.map(object(metadata.labels), always),
       annotations: this.#strings.map(object(metadata.annotations), this.#keepAnnotation),
       shape: this.#shapes.of(json)
     }
@@ -135,9 +137,9 @@ function required(metadata: Json, field: string): string {
   return value
 }
 
-function millis(timestamp: unknown): number {
+function millis(timestamp: unknown): number | undefined {
   const parsed = Date.parse(text(timestamp) ?? '')
-  return Number.isNaN(parsed) ? 0 : parsed
+  return Number.isNaN(parsed) ? undefined : parsed
 }
 
 function conditionOf(status: Json, type: string): Json | undefined {

@@ -1,7 +1,7 @@
 import type { ApiRequest, ApiServer } from './api-server.ts'
 import { retryAfterMs } from './backoff.ts'
 import { causeOf } from './errors.ts'
-import { object, objects, statusMessage } from './json.ts'
+import { object, objects, statusMessage, text } from './json.ts'
 
 /** A pod as this folder writes to it; the uid is a precondition, so that a namesake is never hit. */
 export type PodRef = { readonly namespace: string; readonly name: string; readonly uid: string }
@@ -14,7 +14,15 @@ export type WriteResult =
   | { readonly outcome: 'done' }
   | { readonly outcome: 'gone' }
   | { readonly outcome: 'conflict'; readonly message: string }
-  | { readonly outcome: 'failed'; readonly message: string; readonly retryAfterMs?: number }
+  | {
+      readonly outcome: 'failed'
+      readonly message: string
+      readonly retryAfterMs?: number
+      /** Of the answer; absent where none came. */
+      readonly status?: number
+      /** The first cause that the answer names, such as `DisruptionBudget`. */
+      readonly cause?: string
+    }
 
 /** The pod's path, escaped. */
 export function podPath({ namespace, name }: PodRef): string {
@@ -30,9 +38,12 @@ export async function writeOnce(api: ApiServer, request: ApiRequest): Promise<Wr
     if (status === 404 || isOtherUid(status, body)) return { outcome: 'gone' }
     if (status === 409 || isBoundAlready(status, body)) return { outcome: 'conflict', message }
     const retryAfter = retryAfterMs(headers)
-    return retryAfter === undefined
-      ? { outcome: 'failed', message }
-      : { outcome: 'failed', message, retryAfterMs: retryAfter }
+    const cause = text(objects(object(object(body).details).causes)[0]?.reason)
+    return {
+      ...{ outcome: 'failed', message, status },
+      ...(retryAfter === undefined ? {} : { retryAfterMs: retryAfter }),
+      ...(cause === undefined ? {} : { cause })
+    }
   } catch (error) {
     return { outcome: 'failed', message: causeOf(error) }
   }

@@ -1,14 +1,17 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import t from 'tap'
-import { keepsAnnotation, keepsLabel, membership } from '../../extender/gangs/dialects.ts'
+import { keepsAnnotation, membership } from '../../extender/gangs/dialects.ts'
 import { gangOf } from '../../extender/gangs/gang.ts'
+import { Profiles } from '../../extender/gangs/profiles.ts'
 import { settingsOf } from '../../extender/gangs/settings.ts'
 import { termsOf } from '../../extender/gangs/terms.ts'
 import { Projector } from '../../extender/kubernetes/projections.ts'
+import { muster } from '../../policies/index.ts'
 import { annotations, plain } from '../../policies/names.ts'
 
-const projector = new Projector({ keepAnnotation: keepsAnnotation, keepLabel: keepsLabel })
-const facts = { podGroup: () => undefined, controllerSize: () => undefined }
+const projector = new Projector({ keepAnnotation: keepsAnnotation })
+const profiles = new Profiles(new Map([['muster', muster]]), () => 0)
+const facts = { membership, podGroup: () => undefined, controllerSize: () => undefined }
 
 /** What people, and people who mean harm, write where a number, a name, a duration or JSON is expected. */
 const text = fc.oneof(
@@ -61,7 +64,7 @@ t.test('whatever stands in annotations and labels makes a gang, a refusal or not
       if (!said) return
       gangs += 1
       const terms = termsOf([pod], facts)
-      const gang = gangOf([pod], terms, () => undefined)
+      const gang = gangOf([pod], terms, { profiles, nodeOf: () => undefined })
       if (gang.problem !== undefined) refused += 1
       if (gang.minMember !== undefined && !(Number.isSafeInteger(gang.minMember) && gang.minMember >= 1)) {
         throw new Error(`minMember is ${gang.minMember}`)

@@ -115,6 +115,7 @@ export class Chaos {
       .cpu(size * 1000)
       .priority(priority)
       .createdAt(this.#count)
+      .with({ graceMs: [0, 500, 5_000][this.#count % 3] ?? 0 })
     this.h.add(isUngated ? one : one.gated())
   }
 
@@ -237,7 +238,7 @@ export class Chaos {
     if (this.h.violations.length > 0) this.broken.push(`violation: ${String(this.h.violations.pop())}`)
     for (const one of this.h.api.nodes.values()) {
       if (this.#tainted.has(one.name)) continue
-      const used = this.#used(one.name) + this.#heldOn(one.name)
+      const used = this.#used(one.name) + this.#heldOn(one.name) - this.#leaving(one.name)
       if (used > slots)
         this.broken.push(
           `${one.name} is overcommitted: ${used} of ${slots}, ${this.h.bound.join()}, held ${this.h.held.join()}`
@@ -266,6 +267,13 @@ export class Chaos {
     const held = this.h.gangs.reports.gangs().flatMap(gang => gang.members)
     const names = new Set(held.filter(member => member.planned === on).map(member => member.name))
     return sizes([...this.h.api.pods.values()].filter(one => names.has(one.name) && one.nodeName === undefined))
+  }
+
+  /** Room that is promised to those for whom these pods leave. */
+  #leaving(on: string): number {
+    const names = new Set(this.h.gangs.reports.gangs().flatMap(gang => gang.plan?.leaving ?? []))
+    const pods = [...this.h.api.pods.values()].filter(one => one.nodeName === on)
+    return sizes(pods.filter(one => names.has(`${one.namespace}/${one.name}`)))
   }
 
   #members(gang: string): Pod[] {

@@ -101,10 +101,10 @@ t.test('a gang of undeclared size is complete once nobody has come for a second'
 
 t.test('a gang of undeclared size is as large as its only controller says', async t => {
   const h = harness({ scheduler: false, nodes: slots, pods: pods(2, 'a', ofJob) })
-  h.state.setController({ uid: 'job', size: 3 })
+  h.state.facts.setController({ uid: 'job', size: 3 })
   await h.run(5_000)
   t.strictSame([h.gang('a').state, h.gang('a').minMember], ['forming', 3], 'however long nobody comes')
-  h.state.setController({ uid: 'job', size: 2 })
+  h.state.facts.setController({ uid: 'job', size: 2 })
   await h.run(50)
   t.strictSame([h.gang('a').state, h.gang('a').minMember], ['planned', 2], 'a change of the size is heard')
 })
@@ -114,8 +114,8 @@ t.test('with two controllers the settle time decides', async t => {
     ...{ scheduler: false, nodes: slots },
     pods: [owned(pod('x').gang('a').cpu(1000)), owned(pod('y').gang('a').cpu(1000), 'other')]
   })
-  h.state.setController({ uid: 'job', size: 3 })
-  h.state.setController({ uid: 'other', size: 3 })
+  h.state.facts.setController({ uid: 'job', size: 3 })
+  h.state.facts.setController({ uid: 'other', size: 3 })
   await h.run(1_100)
   t.strictSame([h.gang('a').state, h.gang('a').minMember], ['planned', 2])
 })

@@ -91,7 +91,12 @@ t.test('a gang that waits for its PodGroup says so, and starts when it comes', a
   await h.run(5_000)
   t.match(h.gang('g'), { state: 'forming', reason: 'PodGroup ns/g does not exist (scheduling.x-k8s.io)' })
   const words = { roles: new Map<string, number>(), minResources: undefined, timeoutMs: undefined, minMember: 2 }
-  h.state.setPodGroup('scheduling.x-k8s.io/ns/g', { api: 'scheduling.x-k8s.io', namespace: 'ns', name: 'g', ...words })
+  h.state.facts.setPodGroup('scheduling.x-k8s.io/ns/g', {
+    api: 'scheduling.x-k8s.io',
+    namespace: 'ns',
+    name: 'g',
+    ...words
+  })
   await h.run(5_000)
   t.equal(h.gang('g').state, 'running')
 })

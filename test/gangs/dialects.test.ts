@@ -1,10 +1,14 @@
 import t from 'tap'
-import { keepsAnnotation, keepsLabel, membership } from '../../extender/gangs/dialects.ts'
-import { type Gang, gangState, placeable } from '../../extender/gangs/gang.ts'
+import { keepsAnnotation, membership } from '../../extender/gangs/dialects.ts'
+import { type Gang, placeable } from '../../extender/gangs/gang.ts'
+import { gangState } from '../../extender/gangs/quorum.ts'
+import { Profiles } from '../../extender/gangs/profiles.ts'
 import { Roster } from '../../extender/gangs/roster.ts'
 import type { Json } from '../../extender/kubernetes/json.ts'
 import { Projector } from '../../extender/kubernetes/projections.ts'
-import { type PodGroup, State } from '../../extender/state.ts'
+import type { PodGroup } from '../../extender/facts.ts'
+import { State } from '../../extender/state.ts'
+import { muster } from '../../policies/index.ts'
 import { ManualClock } from '../kubernetes/manual-clock.ts'
 
 type Texts = Record<string, string>
@@ -29,7 +33,7 @@ const podOf = (name: string, { labels = {}, annotations = {}, owner, spec, statu
   status: { phase: 'Pending', ...status }
 })
 
-const projector = new Projector({ keepLabel: keepsLabel, keepAnnotation: keepsAnnotation })
+const projector = new Projector({ keepAnnotation: keepsAnnotation })
 const settleMs = 1_000
 const ignore = (): void => {}
 
@@ -45,17 +49,17 @@ type World = {
 function gangOf({ pods, groups = [], sizes = {}, settled = false }: World): Gang | undefined {
   const state = new State()
   const clock = new ManualClock()
-  const roster = new Roster({ state, clock, settleMs, ours: one => one.schedulerName === 'muster' })
+  const roster = new Roster({ state, clock, settleMs, profiles: new Profiles(new Map([['muster', muster]]), () => 0) })
   state.subscribe({
     podChanged: change => void roster.podChanged(change),
     nodeChanged: ignore,
     controllerChanged: ignore
   })
-  for (const [uid, size] of Object.entries(sizes)) state.setController({ uid, size })
+  for (const [uid, size] of Object.entries(sizes)) state.facts.setController({ uid, size })
   for (const [index, words] of pods.entries()) state.setPod(projector.pod(podOf(`p-${index}`, words)))
   for (const one of groups) {
     const group = { ...{ api: '', namespace: 'ns', name: 'g', minMember: undefined }, ...rest, ...one }
-    state.setPodGroup(`${group.api}/${group.namespace}/${group.name}`, group)
+    state.facts.setPodGroup(`${group.api}/${group.namespace}/${group.name}`, group)
   }
   if (settled) clock.advance(settleMs)
   const keys = [...roster.keys()]
@@ -555,7 +559,7 @@ t.test('members that are done, leaving or gated, as each dialect counts them', a
   t.equal(six && placeable(six).length, 5)
 })
 
-t.test('only what the table reads is kept of a pod', async t => {
+t.test('of annotations, only what the table reads is kept', async t => {
   const one = projector.pod(
     podOf('p', {
       labels: { app: 'x', 'spark-role': 'driver', 'jobset.sigs.k8s.io/job-key': 'k' },
@@ -566,7 +570,6 @@ t.test('only what the table reads is kept of a pod', async t => {
       }
     })
   )
-  t.strictSame([...one.labels.keys()], ['spark-role'])
   t.strictSame([...one.annotations.keys()].toSorted(), ['muster.dev/anything', 'priority'])
   t.equal(membership(one), undefined, 'a Spark role alone makes no gang')
 })

@@ -4,6 +4,7 @@ import { Gangs } from '../../extender/gangs/gangs.ts'
 import type { Notice } from '../../extender/gangs/ports.ts'
 import type { GangReport } from '../../extender/gangs/report.ts'
 import { State } from '../../extender/state.ts'
+import type { Profile } from '../../policies/framework.ts'
 import { muster } from '../../policies/index.ts'
 import type { Node, Pod } from '../../policies/types.ts'
 import type { NodeBuilder, PodBuilder } from '../builders.ts'
@@ -17,6 +18,7 @@ export type Options = {
   /** Without it, the test plays kube-scheduler itself. */
   readonly scheduler?: boolean
   readonly watchDelay?: () => number
+  readonly profiles?: ReadonlyMap<string, Profile>
   readonly holdTtlMs?: number
   readonly bindTimeoutMs?: number
   readonly concurrency?: number
@@ -110,9 +112,10 @@ export class Harness {
     const { holdTtlMs = 60_000, bindTimeoutMs = 20_000, concurrency = 8 } = this.#options
     const epoch = ++this.#epoch
     return new Gangs({
-      ...{ state, clock, registry, log: quiet, profile: muster, ...this.api.ports(isAlive) },
+      ...{ state, clock, registry, log: quiet, ...this.api.ports(isAlive) },
       recorder: { record: notice => this.notices.push(notice) },
-      schedulerNames: new Set(['muster']),
+      profiles: this.#options.profiles ?? new Map([['muster', muster]]),
+      priorityCap: () => 0,
       epoch: () => epoch,
       settleMs: 1_000,
       resyncMs: 30_000,

@@ -4,6 +4,7 @@ import type {
   BindResult,
   Binder,
   Binding,
+  EvictResult,
   Nominator,
   PodRef,
   Terminator,
@@ -20,7 +21,7 @@ export type Fault = 'none' | 'refused' | 'lost before' | 'lost after'
 type Watcher = { readonly state: State; readonly delay: () => number; last: number; alive: boolean }
 
 export type Write = {
-  readonly verb: 'nominate' | 'clear' | 'ungate' | 'bind' | 'evict' | 'fail'
+  readonly verb: 'nominate' | 'clear' | 'ungate' | 'bind' | 'mark' | 'evict' | 'fail'
   readonly pod: string
   readonly node: string
   readonly record: boolean
@@ -36,6 +37,8 @@ export class ModelApi {
   readonly #watchers: Watcher[] = []
   /** Decides on each write of muster's; replaced by tests. */
   fault: (write: Write) => Fault = () => 'none'
+  /** Why the API server refuses to evict that pod; undefined where it does not. */
+  protects: (pod: Pod) => string | undefined = () => undefined
   /** How long a write is under way, in milliseconds. */
   latency: () => number = () => 2
 
@@ -52,6 +55,15 @@ export class ModelApi {
     return () => {
       watcher.alive = false
     }
+  }
+
+  /** Asks the pod to go: at once, or when its grace period has passed. */
+  stopPod(uid: string): void {
+    const pod = this.pods.get(uid)
+    if (!pod || pod.terminating) return
+    if (pod.graceMs === 0) return this.deletePod(uid)
+    this.change(uid, { terminating: true, leavesBy: this.#clock.wall() + pod.graceMs })
+    this.#clock.after(pod.graceMs, () => this.deletePod(uid))
   }
 
   setPod(pod: Pod): void {
@@ -89,7 +101,7 @@ export class ModelApi {
 
   /** muster's ports on this API; a stopped one lets what is under way take effect without an answer, or not at all. */
   ports(isAlive: () => boolean): { nominator: Nominator; binder: Binder; terminator: Terminator } {
-    const written = (write: Write, apply: () => WriteResult): Promise<WriteResult> => this.#write(write, apply, isAlive)
+    const written = <T>(write: Write, apply: () => T): Promise<T | WriteResult> => this.#write(write, apply, isAlive)
     return {
       nominator: {
         nominate: (pod, node) =>
@@ -104,12 +116,13 @@ export class ModelApi {
       binder: { bind: (binding, limits) => this.#bind(binding, limits, isAlive) },
       terminator: {
         evict: pod => written(writeOf('evict', pod), () => this.#evicted(pod)),
+        mark: (pod, key, value) => written(writeOf('mark', pod), () => this.#marked(pod, key, value)),
         fail: pod => written(writeOf('fail', pod), () => this.#patched(pod, { phase: 'Failed' }))
       }
     }
   }
 
-  async #write(write: Write, apply: () => WriteResult, isAlive: () => boolean): Promise<WriteResult> {
+  async #write<T>(write: Write, apply: () => T, isAlive: () => boolean): Promise<T | WriteResult> {
     this.writes.push(write)
     const fault = this.fault(write)
     await this.#pause()
@@ -120,10 +133,18 @@ export class ModelApi {
     return fault === 'lost after' ? { outcome: 'failed', message: 'no answer came' } : result
   }
 
-  #evicted({ uid }: PodRef): WriteResult {
-    if (!this.pods.has(uid)) return { outcome: 'gone' }
-    this.deletePod(uid)
+  #evicted({ uid }: PodRef): EvictResult {
+    const pod = this.pods.get(uid)
+    if (!pod) return { outcome: 'gone' }
+    const message = this.protects(pod)
+    if (message !== undefined) return { outcome: 'refused', message }
+    this.stopPod(uid)
     return { outcome: 'done' }
+  }
+
+  #marked(ref: PodRef, key: string, value: string): WriteResult {
+    const pod = this.pods.get(ref.uid)
+    return pod ? this.#patched(ref, { annotations: new Map([...pod.annotations, [key, value]]) }) : { outcome: 'gone' }
   }
 
   #patched(ref: PodRef, patch: Partial<Pod>): WriteResult {

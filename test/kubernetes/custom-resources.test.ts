@@ -63,7 +63,7 @@ t.test('PodGroups of a CRD that is there are listed before it is ready, and foll
   t.notOk(resources.synced)
   await resources.start()
   t.ok(resources.synced)
-  t.strictSame(state.podGroup(key), {
+  t.strictSame(state.facts.podGroup(key), {
     ...{ api: 'scheduling.x-k8s.io', namespace: 'ns', name: 'g' },
     ...{ roles: new Map(), minMember: 3, timeoutMs: 10_000 },
     minResources: new Map([
@@ -73,9 +73,9 @@ t.test('PodGroups of a CRD that is there are listed before it is ready, and foll
   })
   await clock.settled(() => open.has(coscheduling))
   open.get(coscheduling)!.event('MODIFIED', group('g', { minMember: 4 }, '6'))
-  await clock.settled(() => state.podGroup(key)?.minMember === 4)
+  await clock.settled(() => state.facts.podGroup(key)?.minMember === 4)
   open.get(coscheduling)!.event('DELETED', group('g', { minMember: 4 }, '7'))
-  await clock.settled(() => state.podGroup(key) === undefined)
+  await clock.settled(() => state.facts.podGroup(key) === undefined)
   t.strictSame(changed, [key, key, key])
 })
 
@@ -87,17 +87,17 @@ t.test('a CRD that comes later is found, and one that goes takes its PodGroups a
   open.get(crds)!.event('ADDED', crd('scheduling.x-k8s.io', 'v1alpha1', { established: 'False' }))
   lists.set(coscheduling, [group('g', { minMember: 2 })])
   open.get(crds)!.event('MODIFIED', crd('scheduling.x-k8s.io', 'v1alpha1'))
-  await clock.until(() => state.podGroup(key)?.minMember === 2)
+  await clock.until(() => state.facts.podGroup(key)?.minMember === 2)
   await clock.settled(() => open.has(coscheduling))
   open.get(crds)!.event('DELETED', crd('scheduling.x-k8s.io', 'v1alpha1'))
-  await clock.settled(() => state.podGroup(key) === undefined)
+  await clock.settled(() => state.facts.podGroup(key) === undefined)
   t.equal(await metric('muster_cache_synced{resource="podgroups.scheduling.x-k8s.io"}'), 0)
   clock.advance(60_000)
   t.equal(await metric('muster_cache_staleness_seconds{resource="podgroups.scheduling.x-k8s.io"}'), 0)
   open.delete(coscheduling)
   lists.set(coscheduling, [group('g', { minMember: 7 }, '8')])
   open.get(crds)!.event('ADDED', crd('scheduling.x-k8s.io', 'v1alpha1'))
-  await clock.until(() => state.podGroup(key)?.minMember === 7)
+  await clock.until(() => state.facts.podGroup(key)?.minMember === 7)
   t.pass('and found again')
 })
 
@@ -118,7 +118,7 @@ for (const status of [403, 404]) {
     t.strictSame(log.lines, [`warn cannot read customresourcedefinitions (${status}); going on without`])
     lists.set(crds, [crd('scheduling.x-k8s.io', 'v1alpha1')])
     lists.set(coscheduling, [group('g', { minMember: 2 })])
-    await clock.until(() => state.podGroup(key) !== undefined, 10_000)
+    await clock.until(() => state.facts.podGroup(key) !== undefined, 10_000)
   })
 }
 
@@ -191,7 +191,7 @@ t.test('what the kinds of PodGroups say', async t => {
       [`/apis/${api}/${version}/podgroups`]: [group('g', spec)]
     })
     await resources.start()
-    t.match(state.podGroup(`${api}/ns/g`), want, name)
+    t.match(state.facts.podGroup(`${api}/ns/g`), want, name)
     await resources.stop()
   }
 })

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { Cache } from '../../extender/kubernetes/cache.ts'
+import { budget } from '../../extender/kubernetes/budgets.ts'
 import { StringTable } from '../../extender/kubernetes/intern.ts'
 import { Projector } from '../../extender/kubernetes/projections.ts'
 import { State } from '../../extender/state.ts'
@@ -32,6 +33,8 @@ t.test('a pod, with all that planning reads', async t => {
       spec: {
         schedulerName: 'muster',
         priority: 100,
+        preemptionPolicy: 'Never',
+        terminationGracePeriodSeconds: 7,
         nodeName: 'n1',
         schedulingGates: [{ name: 'muster.dev/gang' }, { name: 'other/gate' }],
         nodeSelector: { zone: 'a', disk: 'ssd' },
@@ -63,6 +66,7 @@ t.test('a pod, with all that planning reads', async t => {
       },
       status: {
         phase: 'Running',
+        startTime: '2026-01-02T03:05:00Z',
         nominatedNodeName: 'n2',
         conditions: [
           { type: 'Ready', status: 'True' },
@@ -81,13 +85,20 @@ t.test('a pod, with all that planning reads', async t => {
     createdAt: Date.UTC(2026, 0, 2, 3, 4, 5),
     phase: 'Running',
     terminating: true,
+    leavesBy: Date.UTC(2026, 0, 2, 4),
+    startedAt: Date.UTC(2026, 0, 2, 3, 5),
+    graceMs: 7_000,
+    preempts: false,
     gates: ['muster.dev/gang', 'other/gate'],
     nodeName: 'n1',
     nominatedNodeName: 'n2',
     scheduled: { status: 'False', reason: 'Unschedulable', message: '0/5 nodes' },
     native: false,
     controller: { kind: 'Job', name: 'j', uid: 'ju' },
-    labels: new Map([['pod-group', 'g']]),
+    labels: new Map([
+      ['pod-group', 'g'],
+      ['app', 'web']
+    ]),
     annotations: new Map([
       ['muster.dev/gang', 'g'],
       ['priority', '5']
@@ -220,7 +231,7 @@ t.test('how many pods a controller wants', async t => {
 })
 
 t.test('hostile content reads as absent, or throws where there is no identity', async t => {
-  const projector = new Projector({ keepLabel: () => true, keepAnnotation: () => true })
+  const projector = new Projector({ keepAnnotation: () => true })
   const identity = '"metadata":{"name":"a","namespace":"ns","uid":"u"'
   const hostile = [
     `{${identity},"labels":{"__proto__":"x","constructor":"y"},"annotations":[1]},"spec":[],"status":"no"}`,
@@ -249,6 +260,49 @@ t.test('the string table is bounded', async t => {
     table.map({}, () => true),
     'all empty maps are one'
   )
+  const labels = (): ReadonlyMap<string, string> => table.map({ app: 'web', tier: 'a' }, () => true)
+  t.equal(labels(), labels(), 'equal maps are one')
+})
+
+t.test('disruption budgets and whom they select', async t => {
+  const labels = new Map([
+    ['app', 'web'],
+    ['tier', 'a']
+  ])
+  const cases: Record<string, { readonly selector: unknown; readonly want: boolean }> = {
+    'no selector selects nobody': { selector: undefined, want: false },
+    'an empty one everybody': { selector: {}, want: true },
+    'equal labels': { selector: { matchLabels: { app: 'web' } }, want: true },
+    'other labels': { selector: { matchLabels: { app: 'web', tier: 'b' } }, want: false },
+    'a value in a set': {
+      selector: { matchExpressions: [{ key: 'tier', operator: 'In', values: ['a', 'b'] }] },
+      want: true
+    },
+    'a label in a set that is not there': {
+      selector: { matchExpressions: [{ key: 'x', operator: 'In', values: [''] }] },
+      want: false
+    },
+    'a value not in a set': {
+      selector: { matchExpressions: [{ key: 'tier', operator: 'NotIn', values: ['a'] }] },
+      want: false
+    },
+    'a label that is not there is in no set': {
+      selector: { matchExpressions: [{ key: 'x', operator: 'NotIn', values: ['a'] }] },
+      want: true
+    },
+    'a label that is there': { selector: { matchExpressions: [{ key: 'app', operator: 'Exists' }] }, want: true },
+    'a label that is not there': {
+      selector: { matchExpressions: [{ key: 'app', operator: 'DoesNotExist' }] },
+      want: false
+    },
+    'an operator that nobody knows': { selector: { matchExpressions: [{ key: 'app', operator: 'Like' }] }, want: false }
+  }
+  const metadata = { uid: 'u', namespace: 'ns', name: 'b' }
+  for (const [name, { selector, want }] of Object.entries(cases))
+    t.equal(budget({ metadata, spec: { selector } }).selects(labels), want, name)
+  t.equal(budget({ metadata, status: { disruptionsAllowed: 3 } }).allowed, 3)
+  t.equal(budget({ metadata }).allowed, 0, 'without a status it allows nothing yet')
+  t.throws(() => budget({ metadata: { uid: 'u', name: 'b' } }), TypeError)
 })
 
 function replicaSet(uid: string, replicas: number): Json {
@@ -266,12 +320,12 @@ t.test('the cache keeps the state in step, and is ready once all is listed', asy
   const given = parts(t, server.url)
   const state = new State()
   const cache = new Cache({ ...given, projector: new Projector(), state })
-  const sizes = (): (number | undefined)[] => ['r1', 'r2', 'r3'].map(uid => state.controllerSize(uid))
+  const sizes = (): (number | undefined)[] => ['r1', 'r2', 'r3'].map(uid => state.facts.controllerSize(uid))
   t.ok(cache.checks().every(check => check.problem() === 'not listed yet'))
   await cache.start()
   t.ok(cache.checks().every(check => check.problem() === undefined))
-  t.equal(cache.checks().length, 7)
-  await given.clock.settled(() => open.size === 7)
+  t.equal(cache.checks().length, 8)
+  await given.clock.settled(() => open.size === 8)
   t.strictSame(sizes(), [1, 2, undefined])
   const shown = pod({ metadata: { resourceVersion: '3' } })
   open.get('pods')!.event('ADDED', shown)
@@ -283,13 +337,18 @@ t.test('the cache keeps the state in step, and is ready once all is listed', asy
   await given.clock.settled(() => state.snapshot().node('n1') !== undefined)
   open.get('nodes')!.event('DELETED', node)
   await given.clock.settled(() => state.snapshot().node('n1') === undefined)
+  const budget = { metadata: { ...{ name: 'b', namespace: 'ns', uid: 'bu' }, resourceVersion: '3' } }
+  open.get('poddisruptionbudgets')!.event('ADDED', budget)
+  await given.clock.settled(() => [...state.facts.budgets()].length === 1)
+  open.get('poddisruptionbudgets')!.event('DELETED', budget)
+  await given.clock.settled(() => [...state.facts.budgets()].length === 0)
   open.get('replicasets')!.event('MODIFIED', replicaSet('r2', 5)).event('DELETED', replicaSet('r1', 1))
   open.get('replicasets')!.event('ADDED', replicaSet('r3', 3))
-  await given.clock.settled(() => state.controllerSize('r3') === 3)
+  await given.clock.settled(() => state.facts.controllerSize('r3') === 3)
   t.strictSame(sizes(), [undefined, 5, 3])
   replicaSets = [replicaSet('r1', 7)]
   open.get('replicasets')!.event('ERROR', { code: 410 })
-  await given.clock.until(() => state.controllerSize('r1') === 7)
+  await given.clock.until(() => state.facts.controllerSize('r1') === 7)
   t.strictSame(sizes(), [7, undefined, undefined], 'also what only the watch had shown is gone')
   await cache.stop()
   t.equal(given.clock.pending, 0)

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { cut, EventRecorder, type PodEvent } from '../../extender/kubernetes/event-recorder.ts'
+import { type EvictResult, Evictor } from '../../extender/kubernetes/evictor.ts'
 import { Nominator, type WriteResult } from '../../extender/kubernetes/nominator.ts'
 import { fakeApiServer, type Reply } from './fake-api-server.ts'
 import { parts } from './parts.ts'
@@ -41,14 +42,14 @@ const answers: Record<string, { reply: (reply: Reply) => void; want: WriteResult
     reply: reply => reply.status(409),
     want: { outcome: 'conflict', message: 'status 409' }
   },
-  invalid: { reply: reply => reply.status(422), want: { outcome: 'failed', message: 'status 422' } },
+  invalid: { reply: reply => reply.status(422), want: { outcome: 'failed', status: 422, message: 'status 422' } },
   'too many requests': {
     reply: reply => reply.status(429, { 'retry-after': '2' }),
-    want: { outcome: 'failed', message: 'status 429', retryAfterMs: 2_000 }
+    want: { outcome: 'failed', status: 429, message: 'status 429', retryAfterMs: 2_000 }
   },
   'an answer without a body': {
     reply: reply => reply.response.writeHead(502).end(),
-    want: { outcome: 'failed', message: 'HTTP 502' }
+    want: { outcome: 'failed', status: 502, message: 'HTTP 502' }
   }
 }
 for (const [name, { reply, want }] of Object.entries(answers)) {
@@ -57,6 +58,44 @@ for (const [name, { reply, want }] of Object.entries(answers)) {
     const given = parts(t, server.url)
     t.strictSame(await new Nominator(given.api, given.metrics).nominate(ref, 'n1'), want)
     t.equal(await given.metric(`muster_nominations_total{result="${want.outcome}"}`), 1)
+  })
+}
+
+const evictions: Record<string, { reply: (reply: Reply) => void; want: EvictResult['outcome'] }> = {
+  'an eviction': { reply: reply => reply.status(201), want: 'done' },
+  'a pod that is gone': { reply: reply => reply.status(404), want: 'gone' },
+  'a namesake': { reply: reply => reply.status(409), want: 'conflict' },
+  'a disruption budget': {
+    reply: reply => reply.status(429, {}, { details: { causes: [{ reason: 'DisruptionBudget' }] } }),
+    want: 'refused'
+  },
+  'an API server that has too much to do': {
+    reply: reply => reply.status(429, { 'retry-after': '1' }),
+    want: 'failed'
+  },
+  'two budgets for one pod': {
+    reply: reply =>
+      reply.status(
+        500,
+        {},
+        {
+          message: 'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.'
+        }
+      ),
+    want: 'refused'
+  },
+  'a server error': { reply: reply => reply.status(500), want: 'failed' },
+  'a missing right': { reply: reply => reply.status(403), want: 'refused' }
+}
+for (const [name, { reply, want }] of Object.entries(evictions)) {
+  t.test(`the end of an eviction: ${name}`, async t => {
+    const server = await fakeApiServer(t, (_, to) => reply(to))
+    const given = parts(t, server.url)
+    t.equal((await new Evictor(given.api, given.metrics).evict(ref)).outcome, want)
+    t.equal(await given.metric(`muster_evictions_total{result="${want}"}`), 1)
+    const [{ path, body } = { path: '', body: {} }] = server.requests
+    t.equal(path, '/api/v1/namespaces/ns/pods/a/eviction')
+    t.match(body, { deleteOptions: { preconditions: { uid: 'u1' } } })
   })
 }
 

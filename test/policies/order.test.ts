@@ -8,6 +8,7 @@ const gang = (key: string, more: Partial<Waiting> = {}): Waiting => ({
   namespace: 'ns',
   name: key,
   priority: 0,
+  size: 0,
   annotationPriority: 0,
   createdAt: 0,
   ...more
@@ -16,6 +17,10 @@ const [x, y] = [{ namespace: 'x' }, { namespace: 'y' }]
 
 const cases: Record<string, { readonly entries: readonly Waiting[]; readonly want: string }> = {
   'priority first': { entries: [gang('a'), gang('b', { priority: 1, createdAt: 9 })], want: 'b a' },
+  'S3.22 then size, smaller first, where sizes are told': {
+    entries: [gang('a', { size: 3 }), gang('b', { size: 1, createdAt: 9 })],
+    want: 'b a'
+  },
   'then age': { entries: [gang('a', { createdAt: 2 }), gang('b', { createdAt: 1 })], want: 'b a' },
   'then namespace, then name': {
     entries: [gang('b', y), gang('c', x), gang('a', y)],
@@ -54,6 +59,7 @@ const anyGangs = fc.uniqueArray(
     namespace: fc.constantFrom('x', 'y'),
     name: fc.constantFrom('a', 'b'),
     priority: fc.nat(2),
+    size: fc.nat(1),
     annotationPriority: fc.integer({ min: -2, max: 2 }),
     createdAt: fc.nat(3)
   }),

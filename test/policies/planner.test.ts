@@ -114,7 +114,7 @@ t.test('a profile may ask for more than amounts: one member per node', async t =
     filter: (_, info) =>
       info.pods.length > 0 ? { code: 'Unschedulable', reason: 'node(s) in use' } : { code: 'Success' }
   } satisfies FilterPlugin
-  const profile = { name: 'alone', filters: [alone] }
+  const profile = { ...muster, name: 'alone', filters: [alone] }
   const gang = [...pods(2, 'a'), ...pods(2, 'b', one => one.cpu(9000))]
   t.equal(ask(half, gang.slice(0, 3), 3, none, profile).outcome, 'planned')
   t.equal(
@@ -126,7 +126,7 @@ t.test('a profile may ask for more than amounts: one member per node', async t =
 t.test('asks once per shape and node, and for each member placed', async t => {
   let asked = 0
   const counting = { name: 'Counting', filter: () => (asked++, { code: 'Success' as const }) } satisfies FilterPlugin
-  const profile = { name: 'counting', filters: [...muster.filters, counting] }
+  const profile = { ...muster, name: 'counting', filters: [...muster.filters, counting] }
   ask(
     snapshot(nodes(100)),
     pods(50, 'a', one => one.cpu(1000)),

@@ -1,0 +1,171 @@
+import type { Body, Budget, Worth } from '../../policies/bodies.ts'
+import { annotations } from '../../policies/names.ts'
+import { parseDuration, parseTime } from '../../policies/parse.ts'
+import { compare } from '../../policies/text.ts'
+import { outranks, type Rank } from '../../policies/ranks.ts'
+import type { Pod } from '../../policies/types.ts'
+
+import type { Clock } from '../clock.ts'
+import type { State } from '../state.ts'
+import { type Gang, satisfied } from './gang.ts'
+import { isWhole, survives } from './quorum.ts'
+import type { Ledger } from './ledger.ts'
+import type { Roster } from './roster.ts'
+
+/** Pods of this priority and above keep the cluster itself alive (`system-cluster-critical`). */
+const critical = 2_000_000_000
+
+export type BodiesParts = {
+  readonly state: State
+  readonly roster: Roster
+  readonly rankOf: (pod: Pod) => Rank
+  readonly ledger: Ledger
+  readonly clock: Clock
+  /** The API server refused the pod's eviction a short while ago. */
+  readonly barred: (uid: string) => boolean
+}
+
+/** Who may be ended for a preemptor, and in which portions. */
+export type Prey = { readonly bodies: readonly Body[]; readonly budgets: readonly Budget[] }
+
+/** Knows who may be evicted for whom: rights and protection, gangs as the units that they are, disruption budgets. */
+export class Bodies {
+  readonly #parts: BodiesParts
+  #seen: { readonly version: number; readonly lowest: number } | undefined
+
+  constructor(parts: BodiesParts) {
+    this.#parts = parts
+  }
+
+  /** All that may be ended for a preemptor of that rank. */
+  below(rank: Rank): Prey {
+    const { state, roster } = this.#parts
+    if (this.#lowest() >= Math.max(rank.own, rank.cross)) return { bodies: [], budgets: [] }
+    const found = state.snapshot().nodes.flatMap(({ pods }) => pods.filter(pod => this.#mayGo(pod, rank)))
+    const budgets = this.#budgets(found)
+    const open = new Set(found.filter(pod => budgets.count(pod) <= 1).map(pod => pod.uid))
+    const byGang = Map.groupBy(found, pod => roster.keyOf(pod) ?? '')
+    const bodies = [...byGang].flatMap(([key, pods]) => {
+      const gang = key === '' ? undefined : roster.gang(key)
+      return gang ? this.#bodyOf(gang, open) : pods.filter(pod => open.has(pod.uid)).map(pod => this.#single(pod))
+    })
+    return { bodies, budgets: budgets.list }
+  }
+
+  /** Whether the pod is protected from every preemption of ours and of kube-scheduler's: it started too short a time ago. */
+  isFresh(pod: Pod): boolean {
+    const key = this.#parts.roster.keyOf(pod)
+    const gang = key === undefined ? undefined : this.#parts.roster.gang(key)
+    const minimum = gang ? gang.minRuntimeMs : parseDuration(pod.annotations.get(annotations.minRuntime) ?? '')
+    if (minimum === undefined || minimum === 0) return false
+    return this.#parts.clock.wall() - startOf(gang ? gang.members.map(member => member.pod) : [pod]) < minimum
+  }
+
+  /** Whether the pod's gang is being ended whole: it will be evicted. */
+  isEnding(pod: Pod): boolean {
+    const key = this.#parts.roster.keyOf(pod)
+    const gang = key === undefined ? undefined : this.#parts.roster.gang(key)
+    return gang?.ending === true
+  }
+
+  #mayGo(pod: Pod, rank: Rank): boolean {
+    const { ledger, barred, rankOf } = this.#parts
+    if (!outranks(rank, rankOf(pod)) || isUntouchable(pod) || barred(pod.uid) || this.isFresh(pod)) return false
+    // It leaves already, or somebody of at least this rank waits for its room.
+    if (pod.terminating || this.isEnding(pod)) return false
+    return !ledger.victimFor(pod.uid).some(hold => hold.firm || !outranks(rank, hold.rank))
+  }
+
+  #single(pod: Pod): Body {
+    return { key: pod.uid, pods: [pod], surplus: [], whole: true, worth: this.#worthOf([pod]) }
+  }
+
+  /** Nothing of a gang that is just starting; of others the surplus, or all where nobody of them is protected. */
+  #bodyOf(gang: Gang, open: ReadonlySet<string>): readonly Body[] {
+    if (this.#parts.ledger.hold(gang.key)?.firm) return []
+    const pods = gang.members.filter(({ state }) => state === 'bound' || state === 'running').map(({ pod }) => pod)
+    if (gang.members.some(({ state }) => state === 'assumed') || pods.length === 0) return []
+    const worth = this.#worthOf(pods)
+    const whole = pods.every(pod => open.has(pod.uid))
+    const surplus = surplusOf(gang, pods.filter(pod => open.has(pod.uid)).toSorted(cheapestFirst(worth)))
+    return whole || surplus.length > 0 ? [{ key: gang.key, pods, surplus, whole, worth }] : []
+  }
+
+  #worthOf(pods: readonly Pod[]): Body['worth'] {
+    const { rankOf } = this.#parts
+    return new Map(pods.map(pod => [pod.uid, { priority: rankOf(pod).own, lostWork: this.#lost(pod) }]))
+  }
+
+  /** Seconds of work that end with the pod: since its start, or since its last checkpoint. */
+  #lost(pod: Pod): number {
+    const now = this.#parts.clock.wall()
+    const checkpoint = parseTime(pod.annotations.get(annotations.lastCheckpoint) ?? '')
+    const since = Math.max(pod.startedAt ?? now, Math.min(checkpoint ?? 0, now))
+    return Math.max(0, (now - since) / 1000)
+  }
+
+  /** A cluster without lower ranks is not searched at all. */
+  #lowest(): number {
+    const { state, rankOf } = this.#parts
+    if (this.#seen?.version === state.version) return this.#seen.lowest
+    let lowest = Number.POSITIVE_INFINITY
+    for (const { pods } of state.snapshot().nodes)
+      for (const { own, cross } of pods.map(rankOf)) lowest = Math.min(lowest, own, cross)
+    this.#seen = { version: state.version, lowest }
+    return lowest
+  }
+
+  /** The budgets of these pods; the Eviction API refuses a pod that several select. */
+  #budgets(pods: readonly Pod[]): { readonly list: readonly Budget[]; readonly count: (pod: Pod) => number } {
+    const counts = new Map<string, number>()
+    const list: Budget[] = []
+    const known = [...this.#parts.state.facts.budgets()]
+    if (known.length === 0) return { list, count: () => 0 }
+    const byNamespace = Map.groupBy(pods, pod => pod.namespace)
+    for (const { namespace, selects, allowed } of known) {
+      const selected = (byNamespace.get(namespace) ?? []).filter(pod => selects(pod.labels)).map(pod => pod.uid)
+      for (const uid of selected) counts.set(uid, (counts.get(uid) ?? 0) + 1)
+      if (selected.length > 0) list.push({ uids: new Set(selected), allowed: Math.max(0, allowed) })
+    }
+    return { list, count: pod => counts.get(pod.uid) ?? 0 }
+  }
+}
+
+/** Written by the kubelet onto the pods of its own manifests. */
+const mirror = 'kubernetes.io/config.mirror'
+
+/**
+ * Evicting it ends nothing (its controller, or its node, would bring it back to where it was), would break a group that
+ * kube-scheduler keeps, or the cluster itself.
+ */
+function isUntouchable({ priority, native, controller, annotations: all }: Pod): boolean {
+  return priority >= critical || native || controller?.kind === 'DaemonSet' || all.has(mirror)
+}
+
+/** When the first of them started; one that has not yet counts as starting now. */
+function startOf(pods: readonly Pod[]): number {
+  const started = pods.map(pod => pod.startedAt).filter(time => time !== undefined)
+  return started.length === 0 ? Number.POSITIVE_INFINITY : Math.min(...started)
+}
+
+/** Those that may go one after the other while the gang keeps its quorum, each role's minimum included. */
+function surplusOf(gang: Gang, pods: readonly Pod[]): readonly Pod[] {
+  if (gang.minMember === undefined || !isWhole(gang)) return []
+  if (gang.roles.size === 0) return pods.slice(0, satisfied(gang) - gang.minMember)
+  const gone = new Set<string>()
+  return pods.filter(pod => {
+    const stays = survives(gang, new Set([...gone, pod.uid]))
+    if (stays) gone.add(pod.uid)
+    return stays
+  })
+}
+
+/** 1. Lower priority. 2. Less lost work. 3. The last by name. */
+function cheapestFirst(worth: ReadonlyMap<string, Worth>): (a: Pod, b: Pod) => number {
+  const of = ({ uid }: Pod): Worth => worth.get(uid) ?? { priority: 0, lostWork: 0 }
+  return (a, b) =>
+    of(a).priority - of(b).priority ||
+    of(a).lostWork - of(b).lostWork ||
+    compare(b.namespace, a.namespace) ||
+    compare(b.name, a.name)
+}

@@ -1,0 +1,168 @@
+import type { Pod } from '../../policies/types.ts'
+import type { Clock } from '../clock.ts'
+import { reasonOf } from '../errors.ts'
+import type { Gang } from './gang.ts'
+import type { Hold, Ledger } from './ledger.ts'
+import type { GangMetrics } from './metrics.ts'
+import type { EvictResult, Log, Recorder, Terminator } from './ports.ts'
+import type { WriteQueue } from './write-queue.ts'
+
+/** An eviction of which no answer came is asked for again after this, doubling each time. */
+const firstBackoffMs = 250
+const maxBackoffMs = 10_000
+/** A pod whose eviction was refused is nobody's victim for so long, doubling each time. */
+const firstBarMs = 10_000
+const maxBarMs = 300_000
+/** Of so many victims an event names some. */
+const named = 5
+
+type Track = { asked: boolean; failures: number; notBefore: number }
+
+/** What became of a plan that evicts. */
+type Account = {
+  /** Uids of who has been evicted for it. */
+  readonly evicted: Set<string>
+  /** It was given up: whoever is evicted now went in vain. */
+  inVain: boolean
+}
+
+/** For whom a pod is evicted, and whether that still holds when its turn has come. */
+export type Purpose = { readonly gang: string; readonly isWanted: () => boolean }
+
+export type EvictionsParts = {
+  readonly ledger: Ledger
+  readonly terminator: Terminator
+  readonly writes: WriteQueue
+  readonly clock: Clock
+  readonly log: Log
+  readonly recorder: Recorder
+  readonly metrics: GangMetrics
+  readonly withdraw: (gang: string, cause: string) => void
+  readonly revisit: (gang: string) => void
+}
+
+/**
+ * Makes victims leave, each once: what the plans of the ledger wait for is compared with what was asked, as often as
+ * somebody looks. An eviction that has not begun when its plan is given up does not happen.
+ */
+export class Evictions {
+  readonly #parts: EvictionsParts
+  /** Victim's uid → what was asked of the API server. */
+  readonly #tracks = new Map<string, Track>()
+  /** Uid → when it may be a victim again, and how often it was refused. */
+  readonly #bars = new Map<string, { readonly until: number; readonly count: number }>()
+  /** Gang → the account of its plan. */
+  readonly #accounts = new Map<string, Account>()
+
+  constructor(parts: EvictionsParts) {
+    this.#parts = parts
+  }
+
+  /** Whether the API server refused the pod's eviction a short while ago. */
+  barred(uid: string): boolean {
+    return (this.#bars.get(uid)?.until ?? 0) > this.#parts.clock.now()
+  }
+
+  /** Tells whose room it is to be, and that they have to go. */
+  announce(gang: Gang, hold: Hold): void {
+    const { log, recorder, metrics } = this.#parts
+    const pods = [...hold.leavers.values()].filter(({ evict }) => evict).map(({ pod }) => pod)
+    if (pods.length === 0) return
+    metrics.preemptions.inc({ outcome: 'planned' })
+    this.#accounts.set(gang.key, { evicted: new Set(), inVain: false })
+    const who = `gang ${gang.namespace}/${gang.name}`
+    log.info({ gang: gang.key, plan: hold.plan, victims: pods.map(nameOf) }, 'evicts pods of lower priority')
+    const more = pods.length > named ? ` and ${pods.length - named} more` : ''
+    const note = `${who} of priority ${gang.priority} evicts ${pods.slice(0, named).map(nameOf).join(', ')}${more}`
+    for (const { pod } of gang.members)
+      recorder.record({ pod, type: 'Normal', reason: 'Preempting', action: 'Preempting', note })
+    for (const pod of pods) {
+      const why = `evicted for ${who} of priority ${gang.priority}, which needs its room on node ${pod.nodeName ?? ''}`
+      recorder.record({ pod, type: 'Warning', reason: 'Preempted', action: 'Preempting', note: why })
+    }
+  }
+
+  /** Starts whatever evictions of single pods the gang's plan needs now. */
+  reconcile(key: string): void {
+    const { ledger } = this.#parts
+    for (const { pod, evict, whole } of ledger.hold(key)?.leavers.values() ?? []) {
+      const isWanted = (): boolean => ledger.hold(key)?.leavers.has(pod.uid) === true
+      if (evict && whole === undefined) this.evict(pod, { gang: key, isWanted })
+    }
+  }
+
+  /** Evicts the pod, unless that was asked for already; an attempt that failed is made again when its time has come. */
+  evict(pod: Pod, { gang, isWanted }: Purpose): void {
+    const { clock, writes, terminator } = this.#parts
+    const track = this.#tracks.get(pod.uid) ?? { asked: false, failures: 0, notBefore: 0 }
+    this.#tracks.set(pod.uid, track)
+    if (track.asked || clock.now() < track.notBefore || this.barred(pod.uid)) return
+    track.asked = true
+    const account = this.#accounts.get(gang)
+    writes.push(async () => {
+      // The plan may have been given up while the eviction waited.
+      if (isWanted()) this.#settle(pod, { gang, account }, await terminator.evict(pod).catch(failed))
+      else this.#tracks.delete(pod.uid)
+    })
+  }
+
+  /** The pod has left, whoever wanted it. */
+  left(uid: string): void {
+    this.#tracks.delete(uid)
+    this.#bars.delete(uid)
+  }
+
+  /** The gang's quorum is on its nodes: nobody left in vain. */
+  started(key: string): void {
+    if (this.#accounts.delete(key)) this.#parts.metrics.preemptions.inc({ outcome: 'completed' })
+  }
+
+  /** The plan is given up: who has been evicted for it went in vain. */
+  withdrawn(key: string): void {
+    const account = this.#accounts.get(key)
+    if (!account) return
+    account.inVain = true
+    this.#accounts.delete(key)
+    this.#parts.metrics.preemptions.inc({ outcome: 'withdrawn' })
+    this.#parts.metrics.wastedEvictions.inc(account.evicted.size)
+  }
+
+  #settle(pod: Pod, { gang, account }: { gang: string; account: Account | undefined }, result: EvictResult): void {
+    const { metrics, log } = this.#parts
+    metrics.victims.inc({ outcome: result.outcome })
+    if (result.outcome === 'done') {
+      account?.evicted.add(pod.uid)
+      if (account?.inVain) metrics.wastedEvictions.inc()
+    } else if (result.outcome === 'refused') this.#bar(gang, pod, result.message)
+    else if (result.outcome === 'failed') {
+      log.warn({ gang, pod: nameOf(pod), reason: result.message }, 'an eviction failed; retrying')
+      this.#retry(gang, pod.uid, result.retryAfterMs ?? 0)
+    }
+  }
+
+  /** A disruption budget, or the lack of a right: others have to go, if there are any. */
+  #bar(key: string, pod: Pod, message: string): void {
+    const { clock, log, withdraw, revisit } = this.#parts
+    this.#tracks.delete(pod.uid)
+    const count = this.#bars.get(pod.uid)?.count ?? 0
+    const barMs = Math.min(maxBarMs, firstBarMs * 2 ** count)
+    this.#bars.set(pod.uid, { until: clock.now() + barMs, count: count + 1 })
+    clock.after(barMs + 1, () => revisit(key))
+    log.warn({ gang: key, pod: nameOf(pod), reason: message }, 'an eviction was refused')
+    withdraw(key, `the eviction of ${nameOf(pod)} was refused: ${message}`)
+  }
+
+  #retry(key: string, uid: string, retryAfterMs: number): void {
+    const { clock, revisit } = this.#parts
+    const track = this.#tracks.get(uid)
+    if (!track) return
+    const backoff = Math.max(retryAfterMs, Math.min(maxBackoffMs, firstBackoffMs * 2 ** track.failures))
+    track.failures += 1
+    track.asked = false
+    track.notBefore = clock.now() + backoff
+    clock.after(backoff + 1, () => revisit(key))
+  }
+}
+
+const nameOf = ({ namespace, name }: Pod): string => `${namespace}/${name}`
+const failed = (error: unknown): EvictResult => ({ outcome: 'failed', message: reasonOf(error) })

@@ -1,0 +1,47 @@
+import type { Profile } from '../../policies/framework.ts'
+import { type Rank, rankOf } from '../../policies/ranks.ts'
+import type { Pod } from '../../policies/types.ts'
+import { type Membership, membership } from './dialects.ts'
+
+/** The dialect of pods that are gangs of one because their profile plans them too. */
+export const single = 'single'
+
+/** Whose pods muster plans, by which profile, and what follows from it for each pod. */
+export class Profiles {
+  readonly #byName: ReadonlyMap<string, Profile>
+  readonly #cap: (namespace: string) => number
+  readonly #alone = new WeakMap<Pod, Membership>()
+
+  /** By scheduler name; `cap`: how far annotations lift a namespace's pods over those of others. */
+  constructor(byName: ReadonlyMap<string, Profile>, cap: (namespace: string) => number) {
+    this.#byName = byName
+    this.#cap = cap
+  }
+
+  /** Undefined for pods of other schedulers. */
+  of({ schedulerName }: Pod): Profile | undefined {
+    return this.#byName.get(schedulerName)
+  }
+
+  /** The pod's gang; undefined where muster does not plan it. */
+  readonly membership = (pod: Pod): Membership | undefined => {
+    const profile = this.of(pod)
+    return profile && (membership(pod) ?? (profile.plansSingles && !pod.native ? this.#aloneOf(pod) : undefined))
+  }
+
+  readonly rank = (pod: Pod): Rank =>
+    rankOf(pod, { byAnnotation: this.of(pod)?.byAnnotation ?? false, cap: this.#cap(pod.namespace) })
+
+  #aloneOf(pod: Pod): Membership {
+    const known = this.#alone.get(pod)
+    if (known) return known
+    const { namespace, uid, name } = pod
+    const made: Membership = {
+      ...{ key: `${namespace}/${single}/${uid}`, namespace, dialect: single, name, minMember: 1 },
+      ...{ role: undefined, roles: undefined, rolesOnSome: false, object: undefined },
+      ...{ replicatedJobs: false, completed: 'whileRunning', problem: undefined }
+    }
+    this.#alone.set(pod, made)
+    return made
+  }
+}
