@@ -52,6 +52,7 @@ export class Keeper {
 
   forget(key: string): void {
     this.withdraw(key, 'all its members are gone')
+    this.#parts.evictions.withdrawn(key)
     this.#parts.commit.forget(key)
     this.#expired.delete(key)
     this.#parts.refusals.forget(key)
@@ -79,7 +80,11 @@ export class Keeper {
     // All who stood are gone: what is left is no more than a plan.
     if (!commit.hasBegun(gang)) ledger.setFirm(gang.key, false)
     const hold = ledger.hold(gang.key)
-    if (!hold) return
+    if (!hold) {
+      // All who were planned are gone or placed; where the quorum is not there, who left for it left in vain.
+      if (!isWhole(gang)) this.#parts.evictions.withdrawn(gang.key)
+      return
+    }
     if (hold.firm) this.#renew(hold)
     else this.#judge(gang, hold)
   }

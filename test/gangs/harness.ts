@@ -19,6 +19,7 @@ export type Options = {
   readonly scheduler?: boolean
   readonly watchDelay?: () => number
   readonly profiles?: ReadonlyMap<string, Profile>
+  readonly priorityCap?: (namespace: string) => number
   readonly holdTtlMs?: number
   readonly bindTimeoutMs?: number
   readonly concurrency?: number
@@ -115,7 +116,7 @@ export class Harness {
       ...{ state, clock, registry, log: quiet, ...this.api.ports(isAlive) },
       recorder: { record: notice => this.notices.push(notice) },
       profiles: this.#options.profiles ?? new Map([['muster', muster]]),
-      priorityCap: () => 0,
+      priorityCap: this.#options.priorityCap ?? (() => 0),
       epoch: () => epoch,
       settleMs: 1_000,
       resyncMs: 30_000,
@@ -177,6 +178,11 @@ export class Harness {
   #where(nodeOf: (pod: Pod) => string | undefined): string[] {
     const all = [...this.api.pods.values()].map(pod => ({ name: pod.name, node: nodeOf(pod) }))
     return all.flatMap(({ name, node }) => (node === undefined ? [] : `${name}@${node}`)).toSorted()
+  }
+
+  /** What a scrape would get. */
+  metrics(): Promise<string> {
+    return this.#alive().registry.metrics()
   }
 
   async metric(name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {

@@ -77,7 +77,9 @@ export class ModelScheduler {
   }
 
   #isMine(pod: Pod): boolean {
-    return pod.schedulerName === 'muster' && !this.#binding.has(pod.uid) && this.#cache.nodeOf(pod) === undefined
+    return (
+      pod.schedulerName !== 'default-scheduler' && !this.#binding.has(pod.uid) && this.#cache.nodeOf(pod) === undefined
+    )
   }
 
   /** An event that may help: what rests is tried again. */

@@ -181,6 +181,18 @@ t.test('a preemptor that disappears stops the evictions that have not happened',
   t.strictSame(h.held, [])
 })
 
+t.test('what was in vain is counted, however the preemptor disappears', async t => {
+  const h = harness({
+    nodes: nodes(2, 'n', oneSlot),
+    pods: [...[0, 1].map(i => runs(`v-${i}`, `n-${i}`).with({ graceMs: 60_000 })), ...urgent('g', 2)]
+  })
+  await h.run(1_000)
+  h.delete('g-0', 'g-1')
+  await h.run(1_000)
+  t.equal(await h.metric('muster_wasted_evictions_total'), 2)
+  t.strictSame(h.held, [])
+})
+
 t.test('… but no gang is left half evicted', async t => {
   const running = runningGang('v', { min: 6 })
   const h = harness({ nodes: nodes(6, 'n', oneSlot), pods: [...running, ...urgent('g', 6)], concurrency: 1 })
