@@ -11,6 +11,7 @@ export type GangDemo = {
 
 const gangOf6 = 'gang.yaml'
 const gangOf4 = 'gang-that-waits.yaml'
+const urgent = 'urgent-gang.yaml'
 
 const gang: GangDemo = {
   name: 'gang',
@@ -50,8 +51,20 @@ const explanation: GangDemo = {
 const preemption: GangDemo = {
   name: 'preemption',
   summary: 'a gang of higher priority takes the room of others',
-  async run({ view }) {
-    view.say('Not yet: muster does not evict for a gang so far.')
+  async run(stage) {
+    const { view } = stage
+    if (stage.pods('train').length > 0) stage.deleteJob('train')
+    if (stage.pods('render').length === 0) await started(stage, gangOf6, { job: 'render', size: 6 })
+    view.say('A gang of six runs, and two nodes are free. Five urgent pods come, as one gang:')
+    await started(stage, urgent, { job: 'urgent', size: 5 })
+    await view.watch(
+      () => stage.rows('render'),
+      () => stage.pods('render').every(({ state }) => state === 'gated'),
+      { tooLate: 'the renderers do not wait' }
+    )
+    view.say(
+      'muster ended the gang of lower priority, whole, and not one pod more than that. Its pods wait for their turn.'
+    )
   }
 }
 

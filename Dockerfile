@@ -1,0 +1,20 @@
+# muster as an image: `docker build -t custom-scheduler:latest .` (or podman). Give a digest for what must not change:
+#   --build-arg NODE_IMAGE=docker.io/library/node:24-bookworm-slim@sha256:…
+ARG NODE_IMAGE=docker.io/library/node:24-bookworm-slim
+
+FROM ${NODE_IMAGE} AS packages
+WORKDIR /muster
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --ignore-scripts
+
+FROM ${NODE_IMAGE}
+# Nothing in the result installs anything.
+RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack /opt/yarn-*
+WORKDIR /muster
+COPY --from=packages /muster/node_modules node_modules
+COPY package.json LICENSE ./
+COPY policies policies
+COPY extender extender
+USER 65532:65532
+ENTRYPOINT ["node", "extender/cli/muster.ts"]
+CMD ["serve"]
