@@ -108,7 +108,8 @@ export function assemble(parts: GangsParts): Assembly {
     recorder,
     metrics,
     withdraw,
-    revisit
+    revisit,
+    roomGrew: () => rounds.roomGrew()
   })
   const endings = new Endings({ ledger, evictions, terminator, writes, clock, log, revisit })
   const barred = (uid: string): boolean => evictions.barred(uid)

@@ -39,6 +39,8 @@ export type EvictionsParts = {
   readonly metrics: GangMetrics
   readonly withdraw: (gang: string, cause: string) => void
   readonly revisit: (gang: string) => void
+  /** Who waits is worth another try. */
+  readonly roomGrew: () => void
 }
 
 /**
@@ -142,12 +144,12 @@ export class Evictions {
 
   /** A disruption budget, or the lack of a right: others have to go, if there are any. */
   #bar(key: string, pod: Pod, message: string): void {
-    const { clock, log, withdraw, revisit } = this.#parts
+    const { clock, log, withdraw, roomGrew } = this.#parts
     this.#tracks.delete(pod.uid)
     const count = this.#bars.get(pod.uid)?.count ?? 0
     const barMs = Math.min(maxBarMs, firstBarMs * 2 ** count)
     this.#bars.set(pod.uid, { until: clock.now() + barMs, count: count + 1 })
-    clock.after(barMs + 1, () => revisit(key))
+    clock.after(barMs + 1, roomGrew)
     log.warn({ gang: key, pod: nameOf(pod), reason: message }, 'an eviction was refused')
     withdraw(key, `the eviction of ${nameOf(pod)} was refused: ${message}`)
   }

@@ -6,6 +6,7 @@ import type { Claim, Pod } from '../../policies/types.ts'
 import type { Clock } from '../clock.ts'
 import type { State } from '../state.ts'
 import { type Former, newerFirst } from './adoption.ts'
+import { beyondCluster } from './min-resources.ts'
 import { placed, type Gang } from './gang.ts'
 import { type CallUp, callUp, isDegraded, isWhole } from './quorum.ts'
 import { cleared, shortOf, type Hold, type Leaver, type Ledger } from './ledger.ts'
@@ -14,6 +15,7 @@ import type { Preemption } from './preemption.ts'
 import type { Refusals } from './refusals.ts'
 import { all, type Rooms, type Which } from './rooms.ts'
 import { apart, dealtOut, shares } from './spreading.ts'
+import { Vain } from './vain.ts'
 
 export type PlanningParts = {
   readonly state: State
@@ -48,13 +50,15 @@ type Ask = {
 /** Plans one gang against the cluster and the other gangs' holds, and reserves what it planned, in one step. */
 export class Planning {
   readonly #parts: PlanningParts
+  readonly #vain = new Vain()
   #count = 0
 
   constructor(parts: PlanningParts) {
     this.#parts = parts
   }
 
-  attempt(gang: Gang): Attempt {
+  /** `room` is a number that grows whenever room may have grown. */
+  attempt(gang: Gang, room: number): Attempt {
     const { ledger } = this.#parts
     const held = ledger.hold(gang.key)
     const call = callUp(gang, held?.claims)
@@ -62,26 +66,28 @@ export class Planning {
     const inTwo = goesInTwo(gang, call)
     const pods = inTwo ? call.needed : [...call.needed, ...call.surplus]
     if (pods.length === 0 || need === undefined || need > pods.length) return { outcome: 'nothing' }
-    const beyond = this.#beyond(gang, need)
+    const beyond = beyondCluster(gang, need, this.#parts.state.snapshot())
     if (beyond) return beyond
-    const attempt = this.#attempt({ gang, held, pods, need })
-    if (attempt.outcome === 'reserved' && inTwo) this.attempt(gang)
+    const attempt = this.#unlessInVain({ gang, held, pods, need }, room)
+    if (attempt.outcome === 'reserved' && inTwo) this.attempt(gang, room)
     return attempt
   }
 
-  /** What the gang asks for as a whole is more than the cluster could ever give: no need to search. */
-  #beyond({ minResources }: Gang, need: number): Explanation | undefined {
-    if (minResources === undefined) return undefined
-    const total = new Map<string, number>()
-    for (const { node } of this.#parts.state.snapshot().nodes) {
-      for (const [name, amount] of node.allocatable) total.set(name, (total.get(name) ?? 0) + amount)
-    }
-    const short = [...minResources].filter(([name, amount]) => amount > (total.get(name) ?? 0))
-    if (short.length === 0) return undefined
-    const said = short.map(([name, amount]) => `${amount} ${name} of ${total.get(name) ?? 0}`).join(', ')
-    const blocked = { pod: '', reasons: new Map<string, number>() }
-    const message = `the gang's min-resources are more than the whole cluster has: ${said}`
-    return { outcome: 'infeasible', placed: 0, need, blocked, message }
+  /** Gangs that have a part in the room already ask for themselves alone. */
+  #unlessInVain(ask: Ask, room: number): Attempt {
+    const { gang, held, pods } = ask
+    const { preemption, refusals } = this.#parts
+    const isCommon =
+      !held &&
+      placed(gang) === 0 &&
+      refusals.apart(gang.key) === undefined &&
+      pods.every(pod => pod.nominatedNodeName === undefined)
+    const known = isCommon ? this.#vain.find(gang, ask, room) : undefined
+    if (known) return known
+    const attempt = this.#attempt(ask)
+    if (isCommon && attempt.outcome === 'infeasible' && preemption.isSettled(gang))
+      this.#vain.add(gang, ask, { room, explanation: attempt })
+    return attempt
   }
 
   #attempt(ask: Ask): Attempt {

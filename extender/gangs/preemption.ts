@@ -44,6 +44,8 @@ type Entry = {
 export class Preemption {
   readonly #parts: PreemptionParts
   readonly #entries = new Map<string, Entry>()
+  /** The gang for which victims were searched for last. */
+  #searched: string | undefined
 
   constructor(parts: PreemptionParts) {
     this.#parts = parts
@@ -57,7 +59,9 @@ export class Preemption {
       const found = this.#victims(gang, { ...need, room }, nobody)
       if (found.outcome === 'evict') return withLeaving(found, leaving)
     }
+    this.#searched = undefined
     if (!this.#maySearch(gang)) return need.explanation
+    this.#searched = gang.key
     const from = this.#parts.clock.now()
     const found = this.#victims(gang, { ...need, room }, this.#parts.bodies.below(gang.rank))
     if (found.outcome === 'evict') {
@@ -66,6 +70,11 @@ export class Preemption {
     }
     this.#rest(gang, from)
     return found
+  }
+
+  /** Whether the last search for the gang went as far as it ever will: nobody who asks for the same need ask again. */
+  isSettled(gang: Gang): boolean {
+    return !gang.preempts || (gang.preemptionDelayMs === 0 && this.#searched === gang.key)
   }
 
   /** How much longer than usual a hold lasts whose room these pods have to leave first, in milliseconds. */

@@ -151,7 +151,7 @@ export class Rounds {
   #try(gang: Gang): void {
     const { planning, journal, ledger, evictions, keeper, queue } = this.#parts
     this.#touched.add(gang.key)
-    const attempt = planning.attempt(gang)
+    const attempt = planning.attempt(gang, this.#room)
     if (attempt.outcome !== 'reserved') {
       queue.inVain(gang, this.#room)
       journal.explained(gang, attempt.outcome === 'nothing' ? undefined : attempt)

@@ -3,7 +3,13 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 /** Who talks to the API server; the two last ones are Kubernetes' own users, with their own rights. */
-export type User = 'admin' | 'muster' | 'kwok' | 'system:kube-scheduler' | 'system:kube-controller-manager'
+export type User =
+  | 'admin'
+  | 'muster'
+  | 'restricted'
+  | 'kwok'
+  | 'system:kube-scheduler'
+  | 'system:kube-controller-manager'
 
 /** Files of one cluster's secrets, none of which outlives it. */
 export interface Credentials {
@@ -17,6 +23,8 @@ export interface Credentials {
 const groups: Readonly<Record<User, string>> = {
   admin: 'system:masters',
   muster: 'system:masters',
+  // Has no rights but those that a test binds to its group.
+  restricted: 'restricted',
   kwok: 'system:masters',
   // An API server that has just come back forbids for a moment what RBAC allows, and kube-scheduler's reflectors then
   // wait for up to a minute: a fault of theirs that no scenario is about.

@@ -3,7 +3,7 @@ import { ApiProxy } from './api-proxy.ts'
 import type { Tools } from './build.ts'
 import { ApiError, forEach } from './client.ts'
 import { Cluster, type ClusterOptions } from './cluster.ts'
-import { servingCertificate } from './credentials.ts'
+import { servingCertificate, type User } from './credentials.ts'
 import { ExtenderProxy } from './extender-proxy.ts'
 import { History } from './history.ts'
 import { type MusterServer, metric, musterConfig, musterServer, stockConfig } from './muster.ts'
@@ -26,6 +26,8 @@ import { LiveStore } from './watch.ts'
 export interface LabOptions extends ClusterOptions {
   /** Further arguments of `muster serve`. */
   readonly musterArgs?: readonly string[]
+  /** As whom muster talks to the API server; default one with all rights. */
+  readonly musterUser?: User
   /** False: kube-scheduler asks nobody, and muster is not started. Default true. */
   readonly muster?: boolean
 }
@@ -195,7 +197,7 @@ interface Parts extends Pick<Lab, 'cluster' | 'muster' | 'scheduler' | 'api' | '
 async function assemble(cluster: Cluster, options: LabOptions): Promise<Parts> {
   const certificate = await servingCertificate(cluster.site.credentials)
   const api = new ApiProxy({ port: await freePort(), target: cluster.url, ...certificate })
-  const kubeconfig = await cluster.kubeconfig('muster', api.url)
+  const kubeconfig = await cluster.kubeconfig(options.musterUser ?? 'muster', api.url)
   const [port, apiPort] = [await freePort(), await freePort()]
   const muster = musterServer(cluster, { port, apiPort, kubeconfig, args: options.musterArgs ?? [] })
   const verbs = new ExtenderProxy(await freePort(), muster.url)

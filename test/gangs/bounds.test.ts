@@ -27,7 +27,7 @@ async function flood(h: Harness, round: number): Promise<void> {
 t.test('10,000 gang names leave nothing behind: no memory, no hold, no metric', async t => {
   const h = harness({ nodes: nodes(4, 'n', each => each.cpu(4)), scheduler: false })
   const series = async (): Promise<number> =>
-    (await h.metrics()).split('\n').filter(line => /^muster_/.test(line)).length
+    (await h.metrics()).split('\n').filter(line => line.startsWith('muster_')).length
   const before = await series()
   // Twice, until what is compiled and cached once is there.
   for (const round of [0, 1]) await flood(h, round)

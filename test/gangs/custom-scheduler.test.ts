@@ -218,6 +218,31 @@ t.test('S3.5 what waits says why, and is explained by its own name', async t => 
   t.strictSame(h.gangs.reports.gangs(), [], 'a pod on its own is no gang')
 })
 
+t.test(
+  'S3.73 many who wait for the same are planned once for each change, and each is told by its own name',
+  async t => {
+    const waiting = Array.from({ length: 300 }, (_, index) => mine(`w-${index}`, index % 10))
+    const h = scene(20, [...Array.from({ length: 20 }, (_, index) => runs(`r-${index}`, `n-${index}`, 50)), ...waiting])
+    await h.run(5_000)
+    const plans = async (): Promise<number> => {
+      const lines = (await h.metrics())
+        .split('\n')
+        .filter(line => line.startsWith('muster_plan_duration_seconds_count'))
+      return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0)
+    }
+    const before = await plans()
+    h.delete('r-0')
+    await h.run(1_000)
+    t.strictSame(
+      h.bound.filter(each => each.startsWith('w')),
+      ['w-109@n-0'],
+      'the first by name of the highest priority'
+    )
+    t.ok((await plans()) - before < 30, `${(await plans()) - before} plans for 300 that wait`)
+    t.match(h.gangs.reports.pod('ns', 'w-8')?.explanation, 'member ns/w-8 finds no node')
+  }
+)
+
 t.test('gangs of the profile muster keep their own rules beside it', async t => {
   const h = scene(1, [...pods(2, 'm', each => each.gang('m', 2).cpu(10).gated()), mine('c', 1)])
   await h.run(10_000)
