@@ -11,12 +11,19 @@ export interface Clock {
 /** Uniform in [0, 1), for jitter. */
 export type Random = () => number
 
+/** What one timer can; a longer wait takes several. */
+const longestMs = 2 ** 31 - 1
+
 export const systemClock: Clock = {
   now: () => performance.now(),
   wall: () => Date.now(),
   after(ms, task) {
-    const timer = setTimeout(task, ms)
-    timer.unref()
+    let timer: NodeJS.Timeout
+    const wait = (left: number): void => {
+      timer = setTimeout(() => (left > longestMs ? wait(left - longestMs) : task()), Math.min(left, longestMs))
+      timer.unref()
+    }
+    wait(ms)
     return () => clearTimeout(timer)
   }
 }

@@ -1,7 +1,9 @@
 import { type Clock, type Random, systemClock } from './clock.ts'
 import { type EmbeddedCluster, type Log, startEmbeddedCluster } from './embedded/cluster.ts'
 import { simulatedRuntime } from './embedded/kubelet/simulated.ts'
-import { controllers, kubelet, usualNodes } from './embedded/parts.ts'
+import { type KubernetesClusterOptions, KubernetesCluster as ThreadCluster } from './embedded/k4s/cluster.ts'
+import type { Placement } from './embedded/k4s/placement.ts'
+import { controllers, kubelet, threads, usualNodes } from './embedded/parts.ts'
 import { type Scheduler, startScheduler } from './embedded/scheduler/scheduler.ts'
 import { Projector } from './kubernetes/projections.ts'
 
@@ -12,6 +14,8 @@ export type EmbedOptions = {
   /** Default 0: any that is free. */
   readonly port?: number
   readonly kubeconfigFile?: string
+  /** The folder that modules of worker pods are in; without it, all pods only look as if they ran. */
+  readonly root?: string
   readonly log?: Log
   readonly clock?: Clock
   readonly random?: Random
@@ -27,10 +31,11 @@ export type Embedded = {
 
 const silence: Log = { debug() {}, info() {}, warn() {}, error() {} }
 
-/** The composition root of the embedded cluster: API server, controllers, simulated kubelets, the scheduling loop. */
-export async function embed({ nodes, ...options }: EmbedOptions): Promise<Embedded> {
+/** The composition root of the embedded cluster: API server, controllers, kubelets, the scheduling loop. */
+export async function embed({ nodes, root, ...options }: EmbedOptions): Promise<Embedded> {
   const { clock = systemClock, random = Math.random, log = silence } = options
-  const parts = [controllers, kubelet(usualNodes(nodes), [simulatedRuntime()])]
+  const runtimes = [...(root === undefined ? [] : [threads(root)]), simulatedRuntime()]
+  const parts = [controllers, kubelet(usualNodes(nodes), runtimes)]
   const cluster = await startEmbeddedCluster({ ...options, clock, random, log, parts })
   const schedulers: Scheduler[] = []
   return {
@@ -46,4 +51,22 @@ export async function embed({ nodes, ...options }: EmbedOptions): Promise<Embedd
       await cluster.stop()
     }
   }
+}
+
+/** Threads as containers, without HTTP. With an `extender`, kube-scheduler's loop finds their nodes and asks it. */
+export class KubernetesCluster extends ThreadCluster {
+  constructor(options: KubernetesClusterOptions = {}) {
+    super({ ...(options.extender !== undefined && { placement: scheduled }), ...options })
+  }
+}
+
+const scheduled: Placement = ({ extender, ...ground }) => {
+  const entry = { urlPrefix: extender, nodeCacheCapable: true }
+  const extenders = [
+    { ...entry, filterVerb: 'filter', preemptVerb: 'preempt', httpTimeout: '2s' },
+    { ...entry, bindVerb: 'bind', httpTimeout: '30s' }
+  ]
+  const profiles = ['default-scheduler', 'muster'].map(schedulerName => ({ schedulerName }))
+  const config = { kind: 'KubeSchedulerConfiguration', profiles, extenders }
+  return startScheduler({ ...ground, config, project: new Projector() })
 }

@@ -1,6 +1,7 @@
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { cwd } from 'node:process'
 import { parseArgs } from 'node:util'
 import { loadConfig } from '../config.ts'
 import { reasonOf, UsageError } from '../errors.ts'
@@ -12,7 +13,8 @@ Runs a small Kubernetes in this process until Ctrl-C, for kubectl and every othe
 nodes, kube-scheduler's loop. Nothing of it outlives the command.
 
   --nodes N           so many nodes (default 5)
-  --simulated         pods only look as if they ran
+  --simulated         all pods only look as if they ran; without it, those with the annotation k4s/module run that
+                      module in a thread, from a file below the current folder
   --kubeconfig FILE   write the kubeconfig there (default: a file in a new folder for temporary files)
   --port P            listen on that port of 127.0.0.1 (default: any)
   --extender URL      ask the muster that serves there; without it, pods are scheduled as kube-scheduler alone would
@@ -30,6 +32,7 @@ type Wish = {
   readonly kubeconfig: string | undefined
   readonly port: number
   readonly extender: string | undefined
+  readonly simulated: boolean
   readonly help: boolean
 }
 
@@ -53,11 +56,11 @@ function read(args: readonly string[]): Wish {
     help: { type: 'boolean', default: false }
   } as const
   const { values } = parsed(() => parseArgs({ args: [...args], options: spec, allowPositionals: false }))
-  const { help, kubeconfig, extender } = values
+  const { help, kubeconfig, extender, simulated } = values
   if (extender !== undefined && !/^https?:\/\/[^?#\s]+$/.test(extender))
     throw new UsageError(`--extender: ${extender} must be a URL such as http://127.0.0.1:8888`)
   return {
-    ...{ help, kubeconfig, extender },
+    ...{ help, kubeconfig, extender, simulated },
     nodes: count('--nodes', values.nodes, mostNodes),
     port: count('--port', values.port, 65_535)
   }
@@ -78,11 +81,11 @@ function count(option: string, text: string, most: number): number {
 }
 
 /** Until a signal comes. */
-async function runCluster({ nodes, port, extender, kubeconfig: asked }: Wish): Promise<void> {
+async function runCluster({ nodes, port, extender, simulated, kubeconfig: asked }: Wish): Promise<void> {
   // Only here: the commands that ask a running muster start without the cluster's weight.
   const { embed } = await import('../embed.ts')
   const kubeconfig = resolve(asked ?? join(mkdtempSync(join(tmpdir(), 'muster-embedded-')), 'kubeconfig'))
-  const running = await embed({ nodes, port, kubeconfigFile: kubeconfig })
+  const running = await embed({ nodes, port, kubeconfigFile: kubeconfig, ...(!simulated && { root: cwd() }) })
   running.schedule(configuration(extender))
   process.stdout.write(welcome({ url: running.cluster.url, nodes, kubeconfig, extender }))
   // The timer keeps the process alive; the signal ends the wait, so that everything is closed.

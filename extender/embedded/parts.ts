@@ -1,8 +1,10 @@
 import type { Ground, Part } from './cluster.ts'
 import { startControllers } from './controllers/start.ts'
 import type { NodeOptions } from './kubelet/nodes.ts'
+import { Router } from './k4s/router.ts'
 import type { OpenRuntime } from './kubelet/runtime.ts'
 import { startKubelet } from './kubelet/start.ts'
+import { workerRuntime } from './kubelet/worker-runtime.ts'
 import { startScheduler } from './scheduler/scheduler.ts'
 import type { Projection } from './scheduler/views.ts'
 
@@ -13,6 +15,12 @@ export const controllers: Part = (ground: Ground) => startControllers(ground)
 export function kubelet(nodes: readonly NodeOptions[], runtimes: readonly OpenRuntime[]): Part {
   return ground => startKubelet({ ...ground, nodes, runtimes })
 }
+
+/** Threads for pods that name a module within the root; they may send to each other. */
+export const threads =
+  (root: string): OpenRuntime =>
+  host =>
+    workerRuntime({ root, post: new Router(host) })(host)
 
 /** kube-scheduler's loop, with its configuration. */
 export function scheduler(config: Readonly<Record<string, unknown>>, project: Projection): Part {

@@ -17,7 +17,7 @@ export function matchesLabels(wanted: Labels, labels: Labels = {}): boolean {
 }
 
 /** Whether labels meet one requirement of a selector. */
-export function meets({ key, operator, values = [] }: Requirement, labels: Labels): boolean {
+function meets({ key, operator, values = [] }: Requirement, labels: Labels): boolean {
   const value = labels[key]
   switch (operator) {
     case 'In':

@@ -52,7 +52,7 @@ export const causesOf = ({ body }: Answer): string[] =>
   (body.details?.causes ?? []).map(({ field, message }: Loose) => `${field}: ${message}`)
 
 /** Does in process what a request asks for, with the answer that HTTP would give. */
-export function call(api: EmbeddedApi, request: Call): Answer {
+function call(api: EmbeddedApi, request: Call): Answer {
   const warnings: string[] = []
   const told = () => (warnings.length === 0 ? {} : { warnings })
   try {
@@ -80,7 +80,7 @@ function answer(api: EmbeddedApi, { method, path, body, type }: Call, warn: (war
   switch (`${method} ${sub ?? ''}`) {
     case 'POST binding': {
       const { uid, annotations, labels } = body.metadata
-      api.bind(reference, { node: body.target.name, uid, annotations, labels })
+      api.bind(reference, { node: body.target.name, uid, annotations, labels }, options)
       return success
     }
     case 'POST eviction':

@@ -5,7 +5,23 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-type Node = Readonly<Record<string, any>>
+/** As much of a schema as is read here. */
+type Node = {
+  readonly $ref?: string
+  readonly allOf?: readonly Node[]
+  readonly type?: string
+  readonly items?: Node
+  readonly properties?: Readonly<Record<string, Node>>
+  readonly additionalProperties?: Node
+  readonly required?: readonly string[]
+  readonly 'x-kubernetes-patch-merge-key'?: string
+  readonly 'x-kubernetes-patch-strategy'?: string
+  readonly 'x-kubernetes-list-map-keys'?: readonly string[]
+  readonly 'x-kubernetes-list-type'?: string
+  readonly 'x-kubernetes-group-version-kind'?: readonly { group: string; version: string; kind: string }[]
+}
+
+type OpenApi = { readonly components: { readonly schemas: Readonly<Record<string, Node>> } }
 
 const prefix = '#/components/schemas/'
 const scalars: Readonly<Record<string, string>> = {
@@ -21,9 +37,11 @@ const scalars: Readonly<Record<string, string>> = {
   'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaPropsOrStringArray': 'any'
 }
 
+const byName = ([one]: readonly [string, unknown], [other]: readonly [string, unknown]) => (one < other ? -1 : 1)
+
 /** The text of the schema: a line per type, every type that an object of a served kind may hold. */
-export function schemaText(documents: readonly Node[]): string {
-  const all: Record<string, Node> = Object.assign({}, ...documents.map(document => document['components'].schemas))
+export function schemaText(documents: readonly OpenApi[]): string {
+  const all: Record<string, Node> = Object.assign({}, ...documents.map(document => document.components.schemas))
   const names = new Map<string, string>()
   const lines = new Map<string, string>()
   const nameOf = (id: string): string => {
@@ -33,16 +51,15 @@ export function schemaText(documents: readonly Node[]): string {
     return `${id.split('.').at(-3)}.${short}`
   }
   const typeOf = (node: Node): string => {
-    const ref: string | undefined = node['$ref'] ?? node['allOf']?.[0]?.$ref
+    const ref = node.$ref ?? node.allOf?.[0]?.$ref
     if (ref !== undefined) return scalars[ref.slice(prefix.length)] ?? visit(ref.slice(prefix.length))
-    if (node['type'] === 'array') return `[${typeOf(node['items'])}${keysOf(node)}]`
-    if (node['type'] === 'object')
-      return node['additionalProperties'] ? `{${typeOf(node['additionalProperties'])}}` : 'any'
-    return { string: 'string', integer: 'int', number: 'number', boolean: 'bool' }[node['type'] as string] ?? 'any'
+    if (node.type === 'array') return `[${typeOf(node.items!)}${keysOf(node)}]`
+    if (node.type === 'object') return node.additionalProperties ? `{${typeOf(node.additionalProperties)}}` : 'any'
+    return { string: 'string', integer: 'int', number: 'number', boolean: 'bool' }[node.type as string] ?? 'any'
   }
   const keysOf = (node: Node): string => {
     const merge = node['x-kubernetes-patch-merge-key'] ?? ''
-    const strategic = String(node['x-kubernetes-patch-strategy'] ?? '').includes('merge')
+    const strategic = node['x-kubernetes-patch-strategy']?.includes('merge')
     const apply = node['x-kubernetes-list-map-keys']?.join(',') ?? ''
     if (strategic || apply) return `/${strategic ? merge || '*' : ''}${apply && apply !== merge ? `/${apply}` : ''}`
     return node['x-kubernetes-list-type'] === 'set' ? '//*' : ''
@@ -52,8 +69,8 @@ export function schemaText(documents: readonly Node[]): string {
     if (lines.has(name)) return name
     lines.set(name, '')
     const { properties = {}, required = [] } = all[id]!
-    const fields = Object.entries<Node>(properties).map(([field, node]) => {
-      const retain = String(node['x-kubernetes-patch-strategy'] ?? '').includes('retainKeys') ? '^' : ''
+    const fields = Object.entries(properties).map(([field, node]) => {
+      const retain = node['x-kubernetes-patch-strategy']?.includes('retainKeys') ? '^' : ''
       return `${field}${required.includes(field) ? '!' : ''}${retain}:${typeOf(node)}`
     })
     lines.set(name, fields.join(' '))
@@ -61,11 +78,11 @@ export function schemaText(documents: readonly Node[]): string {
   }
   const kinds: string[] = []
   const skipped = /List$|Options$|Status$|^WatchEvent$|^TokenRequest$|^HorizontalPodAutoscaler$|^ComponentStatus$/
-  for (const [id, node] of Object.entries(all).toSorted())
+  for (const [id, node] of Object.entries(all).toSorted(byName))
     for (const { group, version, kind } of node['x-kubernetes-group-version-kind'] ?? [])
-      if (node['properties']?.metadata !== undefined && !skipped.test(kind) && id.endsWith(`.${version}.${kind}`))
+      if (node.properties?.['metadata'] !== undefined && !skipped.test(kind) && id.endsWith(`.${version}.${kind}`))
         kinds.push(`${group === '' ? '' : `${group}/`}${version}/${kind} = ${visit(id)}`)
-  const types = [...lines].toSorted(([one], [other]) => (one < other ? -1 : 1)).map(([name, line]) => `${name} ${line}`)
+  const types = [...lines].toSorted(byName).map(([name, line]) => `${name} ${line}`)
   return `${kinds.join('\n')}\n\n${types.join('\n')}\n`
 }
 

@@ -31,7 +31,7 @@ t.test('a Deployment makes a ReplicaSet named by its template, and tells of it i
   t.equal(p.writes.length, settled, 'a second pass writes nothing')
 })
 
-t.test('a rollout keeps within maxSurge and maxUnavailable at every moment', async t => {
+t.test('S4.51 a rollout keeps within maxSurge and maxUnavailable at every moment', async t => {
   const p = plane(t, { nodes: Array.from({ length: 3 }, (_, index) => `n-${index}`) })
   const slow = { 'muster.dev/simulated-ready-delay': '300ms' }
   const strategy = { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 1 } }

@@ -25,7 +25,7 @@ const nodesOf = (p: ReturnType<typeof plane>): string[] =>
     .map(pod => pod.spec.nodeName ?? '')
     .toSorted()
 
-t.test('a DaemonSet has one pod on each node that fits, new ones included', async t => {
+t.test('S4.51 a DaemonSet has one pod on each node that fits, new ones included', async t => {
   const gpu = { name: 'gpu', labels: { gpu: 'yes' } }
   const p = plane(t, { nodes: ['n-0', 'n-1', gpu] })
   p.apply(daemons())

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { type Row, View } from '../../extender/cli/demo/view.ts'
@@ -15,7 +16,7 @@ const names = [
 /** Runs `npm run demo` with arguments; `during` may look at what it prints and end it. */
 function run(args: readonly string[], during: (output: string, end: () => void) => void = () => {}) {
   return new Promise<{ code: number | null; output: string }>(resolve => {
-    const child = spawn(process.execPath, [demo, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [demo, ...args], { stdio: ['ignore', 'pipe', 'pipe'], cwd: tmpdir() })
     t.teardown(() => child.kill())
     let output = ''
     for (const stream of [child.stdout, child.stderr])
@@ -27,7 +28,7 @@ function run(args: readonly string[], during: (output: string, end: () => void) 
   })
 }
 
-t.test('all of it, and then it ends', async t => {
+t.test('S4.45 S4.50 S4.53 one command shows all of it, needs nothing installed, and then it ends', async t => {
   const { code, output } = await run([])
   t.equal(code, 0, output)
   for (const name of names.slice(0, -1)) t.match(output, new RegExp(`^${name}: `, 'm'))
@@ -39,7 +40,7 @@ t.test('all of it, and then it ends', async t => {
   t.notMatch(output, '\u001b', 'no colours where nobody sees them')
 })
 
-t.test('each alone', async t => {
+t.test('S4.53 each alone, the step-by-step example, too', async t => {
   for (const name of names) {
     const { code, output } = await run([name])
     t.equal(code, 0, output)

@@ -47,7 +47,7 @@ async function reflected(t: Test, options: ClusterOptions = {}) {
   return { ...it, reflector, known, log, agrees, lists: () => lists }
 }
 
-t.test("muster's reflector lists in pages and follows", async t => {
+t.test("S0.47 muster's reflector on the embedded cluster lists in pages and follows", async t => {
   const { cluster, reflector, agrees, lists } = await reflected(t)
   for (let index = 0; index < 20; index++) cluster.client.create('pods', pod(`p-${index}`))
   reflector.start()

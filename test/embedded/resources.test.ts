@@ -260,7 +260,8 @@ t.test('the status is written apart from the rest', async t => {
     const second = patch(`${path}/x`, { status: { conditions: [{ type: 'Odd', status: 'True' }] }, spec }).body
     t.match(second.spec, spec, 'its spec')
     t.strictSame(second.status, first.status, 'and nothing else')
-    const third = put(`${path}/x/status`, { ...made, metadata: { name: 'x' } }).body
+    const { resourceVersion } = second.metadata
+    const third = put(`${path}/x/status`, { ...made, metadata: { name: 'x', resourceVersion } }).body
     t.strictSame([third.spec, third.status], [second.spec, made.status], 'a PUT likewise')
   }
   const { post, patch } = asked()

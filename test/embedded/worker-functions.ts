@@ -43,6 +43,7 @@ export function second({ params }: WorkerArguments<{ readonly file: string }>): 
   const isSecond = existsSync(params.file)
   writeFileSync(params.file, '')
   if (!isSecond) throw new Error('not yet')
+  console.log('at last')
 }
 
 /** Hears that it is to stop, tells `to`, and goes on. */
@@ -136,5 +137,18 @@ export async function odd({ queue }: WorkerArguments): Promise<void> {
     else if (value === 'wait') reply?.(await queue.get({ timeoutMs: 20 }))
     else if (value === 'size') reply?.(size)
     size = queue.size
+  }
+}
+
+type Meeting = { readonly arrived: Int32Array; readonly size: number }
+
+/** Blocks its thread until all have arrived who are to meet; answers how many came. */
+export async function meet({ queue }: WorkerArguments<object, Meeting>): Promise<void> {
+  for await (const { value, reply } of queue) {
+    Atomics.add(value.arrived, 0, 1)
+    Atomics.notify(value.arrived, 0)
+    for (let there = 0; (there = Atomics.load(value.arrived, 0)) < value.size; )
+      if (Atomics.wait(value.arrived, 0, there, 10_000) === 'timed-out') break
+    reply?.(Atomics.load(value.arrived, 0))
   }
 }

@@ -59,8 +59,7 @@ function bindPod({ parts, query, target }: Call, binding: ReturnType<typeof type
     throw invalidBinding(target.name ?? '', `target.kind: Unsupported value: "${kind}": supported values: "Node"`)
   const { uid, annotations, labels } = binding.metadata
   const wish = { node, ...(uid && { uid }), ...(annotations && { annotations }), ...(labels && { labels }) }
-  if (!isDryRun(query)) parts.api.bind(referenceOf(target), wish)
-  else if (!parts.api.get(referenceOf(target))) parts.api.notFound(referenceOf(target))
+  parts.api.bind(referenceOf(target), wish, { dryRun: isDryRun(query) })
   return { status: 201, body: success(undefined, 201) }
 }
 

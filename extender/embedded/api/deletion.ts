@@ -56,8 +56,9 @@ export class Deletion {
   /** A definition's objects go first, each as its own finalizers allow. */
   #withdraw(resource: Resource, current: KubeObject, options: Options): KubeObject {
     const { ground } = this.#writer
-    const finalizers = finalizersOf(resource, current, options)
-    const marked = leaving(this.#marked(resource, current, { finalizers, grace: 0 }), timestamp(ground.clock))
+    const now = timestamp(ground.clock)
+    const { deletionTimestamp = now } = current.metadata
+    const marked = leaving(withMetadata(current, { deletionTimestamp }), now)
     const stored = this.#writer.write(resource, current, marked, options.dryRun)
     const { name: id } = current.metadata
     const custom = ground.resources.get(id)

@@ -18,15 +18,16 @@ function eventIn(event: KubeObject): KubeObject {
   return renamed(event, Object.entries(names), 'v1')
 }
 
-/** A stored Event as one of `events.k8s.io/v1`. */
+/** A stored Event as one of `events.k8s.io/v1`, which leaves out a reporter that is none. */
 function eventOut(event: KubeObject): KubeObject {
   const back = Object.entries(names).map(([name, stored]): [string, string] => [stored, name])
-  return renamed(event, back, 'events.k8s.io/v1')
+  const none = ['reportingComponent', 'reportingInstance'].filter(name => event[name] === '')
+  return renamed(without(event, ...none) as KubeObject, back, 'events.k8s.io/v1')
 }
 
 function renamed(event: KubeObject, pairs: readonly [string, string][], apiVersion: string): KubeObject {
   const from = pairs.map(([name]) => name)
-  const moved = pairs.flatMap(([name, other]) => (event[name] === undefined ? [] : [[other, event[name]]]))
+  const moved = pairs.flatMap(([name, other]) => (event[name] === undefined ? [] : [[other, event[name]] as const]))
   return Object.freeze({ ...without(event, ...from), ...Object.fromEntries(moved), apiVersion }) as KubeObject
 }
 

@@ -53,7 +53,7 @@ const byResource: Readonly<Record<string, Readonly<Record<string, Reader>>>> = {
 export type FieldTerm = { readonly field: string; readonly equal: boolean; readonly value: string }
 
 /** `a=b,c!=d` taken apart; a backslash takes the meaning of `\`, `,` and `=` from them in a value. */
-export function parseFieldSelector(selector: string): readonly FieldTerm[] {
+function parseFieldSelector(selector: string): readonly FieldTerm[] {
   const parts = selector.match(/(?:\\[^]|[^,\\]|\\$)+/g) ?? []
   return parts.map(part => {
     const [, field = '', operator, value = ''] = /^([^=!]*)(!=|==|=)([^]*)$/.exec(part) ?? []

@@ -11,7 +11,7 @@ export function timestamp(clock: Clock): string {
 }
 
 /** A random UUID of version 4. */
-export function uuid(random: Random): string {
+function uuid(random: Random): string {
   const digits = (count: number): string => {
     let text = ''
     while (text.length < count)

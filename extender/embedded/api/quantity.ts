@@ -21,7 +21,8 @@ export function quantity(value: unknown): number {
   if (typeof value === 'number') return value
   if (typeof value !== 'string') return Number.NaN
   const match = /^([+-]?[\d.]+)(.*)$/.exec(value)
-  const [, digits = '', suffix = ''] = match ?? []
+  if (match === null) return Number.NaN
+  const [, digits = '', suffix = ''] = match
   if (suffix === '') return Number(digits)
   return Number(digits) * (factors[suffix] ?? Number(`1${suffix}`))
 }

@@ -1,5 +1,5 @@
 import type { Clock, Random } from '../../clock.ts'
-import type { Client, DeleteOptions, ListOptions, PatchType, Subresource } from '../store/client.ts'
+import type { Binding, Client, DeleteOptions, ListOptions, PatchType, Subresource } from '../store/client.ts'
 import type { Json, KubeObject, Reference } from '../store/objects.ts'
 import type { Resource } from './resource.ts'
 import type { Resources } from './resources.ts'
@@ -62,6 +62,7 @@ export interface EmbeddedApi extends Client {
   update(resource: string, object: KubeObject, subresource?: Subresource, options?: WriteOptions): KubeObject
   patch(reference: Reference, patch: Json, options?: PatchOptions): KubeObject
   delete(reference: Reference, options?: DeleteOptions & { readonly dryRun?: boolean }): KubeObject
+  bind(pod: Reference, binding: Binding, options?: WriteOptions): void
   /** Deletes what matches, and answers what was deleted. */
   deleteCollection(
     resource: string,

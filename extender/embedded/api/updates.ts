@@ -78,8 +78,17 @@ export function wrongUid(resource: Resource, { metadata }: KubeObject, uid: stri
 }
 
 /** Most resources take an update without a version as one that does not care; these do not. */
-const needsVersion = ({ custom, id }: Resource): boolean =>
-  custom !== undefined || id === 'leases.coordination.k8s.io' || id.startsWith('customresourcedefinitions.')
+const needsVersion = ({ custom, id }: Resource): boolean => custom !== undefined || versioned.has(id)
+
+const versioned = new Set([
+  'leases.coordination.k8s.io',
+  'poddisruptionbudgets.policy',
+  'customresourcedefinitions.apiextensions.k8s.io',
+  'csidrivers.storage.k8s.io',
+  'csinodes.storage.k8s.io',
+  'csistoragecapacities.storage.k8s.io',
+  'volumeattachments.storage.k8s.io'
+])
 
 function withoutVersion(resource: Resource, name: string): StatusError {
   const problem = {

@@ -16,7 +16,7 @@ import { deletePod } from './pods.ts'
 import { withCondition } from './status.ts'
 
 /** On a node: `stopped` says that its kubelet has fallen silent. */
-export const heartbeat = 'muster.dev/simulated-heartbeat'
+const heartbeat = 'muster.dev/simulated-heartbeat'
 
 const prefix = 'node.kubernetes.io/'
 const managed = [

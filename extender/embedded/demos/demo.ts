@@ -12,7 +12,8 @@ export type Demo = {
 
 /** A cluster for a demo: two nodes, short pauses; stopped whatever happens. */
 export async function withCluster(show: (cluster: KubernetesCluster) => Promise<void>): Promise<void> {
-  const cluster = await new KubernetesCluster({ nodes: 2, backoff: { firstMs: 100, longestMs: 1000 } }).start()
+  const backoff = { firstMs: 100, longestMs: 1000 }
+  const cluster = await new KubernetesCluster({ nodes: 2, backoff, root: import.meta.dirname }).start()
   try {
     await show(cluster)
   } finally {

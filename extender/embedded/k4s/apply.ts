@@ -3,7 +3,7 @@ import { canonical } from '../controllers/hash.ts'
 import { type Json, type KubeObject, type Reference, StatusError } from '../store/objects.ts'
 import { type ManifestDocument, readDocuments } from './documents.ts'
 import { check } from './schema.ts'
-import { shortVersion, translate } from './translate.ts'
+import { asked, shortVersion, translate } from './translate.ts'
 
 export type Applied = {
   /** As the manifest names it. */
@@ -65,9 +65,10 @@ function resourceOf(client: EmbeddedApi, document: ManifestDocument): Target {
 }
 
 /** The field that an API error is about, where it names one. */
-function pathIn({ details }: StatusError): readonly string[] {
+function pathIn({ details, message }: StatusError): readonly string[] {
   const [cause] = (details?.['causes'] ?? []) as readonly { readonly field?: string }[]
-  return cause?.field === undefined ? [] : cause.field.split(/[.[\]]+/).filter(step => step !== '')
+  const field = cause?.field ?? /unknown field "([^"]+)"/.exec(message)?.[1] ?? ''
+  return field.split(/[.[\]]+/).filter(step => step !== '')
 }
 
 async function applyOne(
@@ -80,6 +81,9 @@ async function applyOne(
   const before = client.get(reference)
   if (before === undefined) return { object: create(client, id, object), outcome: 'created' }
   if (id === 'pods' && needsNewPod(before, object)) {
+    // What the API refuses must not cost the container that runs.
+    const { name: _, ...unnamed } = object.metadata
+    client.create(id, { ...object, metadata: { ...unnamed, generateName: 'k4s-' } as KubeObject['metadata'] }, dry)
     client.delete(reference)
     await gone(reference)
     return { object: create(client, id, object), outcome: 'replaced' }
@@ -92,7 +96,9 @@ async function applyOne(
 const create = (client: EmbeddedApi, id: string, object: KubeObject): KubeObject =>
   client.create(id, object, { fieldValidation: 'Strict' })
 
-const told = ['k4s/module', 'k4s/function', 'k4s/params']
+const dry = { fieldValidation: 'Strict', dryRun: true } as const
+
+const told = ['k4s/module', 'k4s/function', 'k4s/params', asked]
 
 /** A container that is to run something else is a new one; a pod cannot change what it runs. */
 function needsNewPod(before: KubeObject, after: KubeObject): boolean {

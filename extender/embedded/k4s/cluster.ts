@@ -16,6 +16,7 @@ import { type KubeObject, type Reference, StatusError } from '../store/objects.t
 import { type Applied, applyManifest } from './apply.ts'
 import { firstFit, type Placement } from './placement.ts'
 import { Router } from './router.ts'
+import { untilTrue } from './until.ts'
 
 interface Log {
   debug(fields: object, message: string): void
@@ -62,6 +63,7 @@ export class KubernetesCluster {
   readonly #options: KubernetesClusterOptions
   readonly #clock: Clock
   #running: Running | undefined
+  #stopping: Promise<void> | undefined
   #alive: NodeJS.Timeout | undefined
 
   constructor(options: KubernetesClusterOptions = {}) {
@@ -73,6 +75,8 @@ export class KubernetesCluster {
   async start(): Promise<this> {
     if (this.#running !== undefined) throw new Error('the cluster runs already')
     const { random = Math.random, log = silence, timing, extender, placement = firstFit } = this.#options
+    if (extender !== undefined && placement === firstFit)
+      throw new Error('an extender needs a placement that asks it, as the KubernetesCluster of embed.ts has')
     const clock = this.#clock
     const client = this.#options.client ?? openApi({ clock, random })
     const ground = { client, clock, random, log }
@@ -159,21 +163,7 @@ export class KubernetesCluster {
 
   /** Resolves when a condition on what the API holds is true; looks at each change. */
   until(condition: () => boolean, timeoutMs = 10_000): Promise<void> {
-    const { client } = this.#parts
-    return new Promise((resolve, reject) => {
-      const stops: (() => void)[] = []
-      const end = (settle: () => void): void => {
-        for (const stop of stops.splice(0)) stop()
-        settle()
-      }
-      const look = (): void => {
-        if (condition()) end(resolve)
-      }
-      stops.push(this.#clock.after(timeoutMs, () => end(() => reject(new Error(`not so within ${timeoutMs} ms`)))))
-      for (const resource of ['pods', 'replicasets.apps', 'services', 'events'])
-        stops.push(client.watch(resource, () => queueMicrotask(look)))
-      look()
-    })
+    return untilTrue({ client: this.#parts.client, clock: this.#clock }, condition, timeoutMs)
   }
 
   /** Resolves when as many containers are ready as the ReplicaSet, or the name of one container, asks for. */
@@ -191,7 +181,12 @@ export class KubernetesCluster {
   }
 
   /** Stops the controllers, then all containers: the sentinel, `graceMs`, then the end of their threads. */
-  async stop(graceMs = 2000): Promise<void> {
+  stop(graceMs = 2000): Promise<void> {
+    this.#stopping ??= this.#stop(graceMs).finally(() => (this.#stopping = undefined))
+    return this.#stopping
+  }
+
+  async #stop(graceMs: number): Promise<void> {
     if (this.#running === undefined) return
     const { client, controllers, placement, kubelet, router } = this.#running
     controllers.stop()

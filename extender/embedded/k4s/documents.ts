@@ -1,4 +1,4 @@
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseAllDocuments } from 'yaml'
+import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseAllDocuments, visit } from 'yaml'
 import type { KubeObject } from '../store/objects.ts'
 import { ManifestError } from './manifest-error.ts'
 
@@ -27,14 +27,33 @@ export function readDocuments(text: string, file: string): readonly ManifestDocu
     if (document.contents === null || isEmpty(document.contents)) return []
     const error = (path: readonly string[], message: string): ManifestError =>
       new ManifestError(message, at(offsetOf(document, path)))
+    checkAliases(document, at)
     return [{ object: objectOf(document, error), error }]
   })
 }
 
 const isEmpty = (contents: Node): boolean => isScalar(contents) && contents.value === null
 
+function checkAliases(document: Document, at: (offset: number) => Place): void {
+  visit(document, {
+    Alias(_, alias) {
+      if (alias.resolve(document) === undefined)
+        throw new ManifestError(`there is no anchor "${alias.source}" before this`, at(alias.range?.[0] ?? 0))
+    }
+  })
+}
+
+/** Aliases of aliases of aliases may stand for more than fits. */
+function valueOf(document: Document, error: ManifestDocument['error']): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 100 })
+  } catch (problem) {
+    throw error([], problem instanceof Error ? problem.message : String(problem))
+  }
+}
+
 function objectOf(document: Document, error: ManifestDocument['error']): KubeObject {
-  const value: unknown = document.toJS({ maxAliasCount: 100 })
+  const value = valueOf(document, error)
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw error([], 'a document is a map with apiVersion, kind and metadata')
   const object = value as Partial<KubeObject>

@@ -5,12 +5,19 @@ import { nodeMatches, tolerates } from '../selectors.ts'
 import type { Client } from '../store/client.ts'
 import { WorkQueue } from '../work-queue.ts'
 
+interface Log {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
 /** What finds nodes for pods; the cluster starts one, and knows no more of it. */
 export type Placement = (ground: {
   readonly client: Client
   readonly clock: Clock
   readonly random: Random
-  readonly log: { warn(fields: object, message: string): void }
+  readonly log: Log
   /** Where an extender of the scheduler answers. */
   readonly extender?: string
 }) => { stop(): void | Promise<void> }

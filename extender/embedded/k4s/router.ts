@@ -2,7 +2,7 @@ import type { Clock, Random } from '../../clock.ts'
 import type { Service } from '../controllers/service.ts'
 import { sendsTo } from '../controllers/service.ts'
 import { Informer } from '../informer.ts'
-import { isActive, isLeaving, isReady, keyOf, type Pod, uidOf } from '../kinds.ts'
+import { isActive, isFinished, isLeaving, isReady, keyOf, type Pod, uidOf } from '../kinds.ts'
 import { type Answer, type Letter, Mailbox } from '../kubelet/mailbox.ts'
 import type { Call } from '../kubelet/worker-container.ts'
 import type { Post } from '../kubelet/worker-runtime.ts'
@@ -10,7 +10,7 @@ import { isWorkerPod } from '../kubelet/worker-spec.ts'
 import type { Client } from '../store/client.ts'
 
 /** A message that cannot be delivered or was not answered. */
-export class DeliveryError extends Error {
+class DeliveryError extends Error {
   override readonly name = 'DeliveryError'
 }
 
@@ -38,7 +38,8 @@ export class Router implements Post {
   constructor(options: RouterOptions) {
     this.#options = options
     this.#pods.onChange(({ previous, object }) => {
-      if (previous !== undefined && previous.metadata.uid !== object?.metadata.uid) this.#close(previous)
+      if (previous !== undefined && previous.metadata.uid !== object?.metadata.uid) this.#close(previous, 'was removed')
+      if (object !== undefined && isFinished(object)) this.#close(object, 'has come to its end')
       if (object !== undefined && this.#parked.size > 0) this.#unpark(object)
     })
     this.#services.onChange(({ previous, object }) => {
@@ -87,16 +88,18 @@ export class Router implements Post {
   /** Puts a value into the queue of any container that the Service selects; it waits where none is there yet. */
   sendToService(service: string, value: unknown, namespace = 'default'): void {
     const copy = structuredClone(value)
-    const letter: Letter = { value: copy, bounced: again => this.#toService(service, namespace, again) }
+    const letter: Letter = { value: copy, bounced: again => this.#again(service, namespace, again) }
     this.#toService(service, namespace, letter)
   }
 
   /** Sends to a container and waits for its answer. */
   request(container: string, value: unknown, options: RequestOptions = {}): Promise<unknown> {
     const { namespace = 'default' } = options
-    return this.#ask(`container ${container}`, options, answer =>
-      this.#boxOf(container, namespace).put({ value: structuredClone(value), answer })
-    )
+    return this.#ask(`container ${container}`, options, answer => {
+      const letter = { value: structuredClone(value), answer }
+      this.#boxOf(container, namespace).put(letter)
+      return letter
+    })
   }
 
   /** Sends to any container that the Service selects and waits for its answer; another one is asked when it goes. */
@@ -104,30 +107,34 @@ export class Router implements Post {
     const { namespace = 'default' } = options
     return this.#ask(`service ${service}`, options, (answer, isOpen) => {
       const bounced = (letter: Letter): void => {
-        if (isOpen()) this.#toService(service, namespace, letter)
+        if (isOpen()) this.#again(service, namespace, letter)
       }
-      this.#toService(service, namespace, { value: structuredClone(value), answer, bounced })
+      const letter = { value: structuredClone(value), answer, bounced }
+      this.#toService(service, namespace, letter)
+      return letter
     })
   }
 
   #ask(
     whom: string,
     { timeoutMs = this.#options.timeoutMs ?? 30_000 }: RequestOptions,
-    send: (answer: (result: Answer) => void, isOpen: () => boolean) => void
+    send: (answer: (result: Answer) => void, isOpen: () => boolean) => Letter
   ): Promise<unknown> {
     return new Promise((resolve, reject) => {
       let open = true
+      let letter: Letter | undefined
       const settle = (result: Answer): void => {
         open = false
         cancel()
         if (result.ok) resolve(result.value)
         else reject(result.error)
       }
-      const cancel = this.#options.clock.after(timeoutMs, () =>
+      const cancel = this.#options.clock.after(timeoutMs, () => {
+        if (letter !== undefined) for (const letters of this.#parked.values()) letters.delete(letter)
         settle({ ok: false, error: new DeliveryError(`no answer from ${whom} within ${timeoutMs} ms`) })
-      )
+      })
       try {
-        send(settle, () => open)
+        letter = send(settle, () => open)
       } catch (error) {
         cancel()
         reject(error)
@@ -166,6 +173,15 @@ export class Router implements Post {
     this.#parked.set(key, parked.add(letter))
   }
 
+  /** A letter that was not taken goes to another one; where none can have it, who waits for an answer learns of it. */
+  #again(name: string, namespace: string, letter: Letter): void {
+    try {
+      this.#toService(name, namespace, letter)
+    } catch (error) {
+      letter.answer?.({ ok: false, error: error instanceof Error ? error : new DeliveryError(String(error)) })
+    }
+  }
+
   /** Any of those that are ready; of those that are not where none is. */
   #choose(service: Service): Mailbox | undefined {
     const pods = this.#pods
@@ -184,7 +200,7 @@ export class Router implements Post {
       if (service === undefined || !sendsTo(service, pod) || this.#choose(service) === undefined) continue
       this.#parked.delete(key)
       const { name, namespace = 'default' } = service.metadata
-      for (const letter of letters) this.#toService(name, namespace, letter)
+      for (const letter of letters) this.#again(name, namespace, letter)
     }
   }
 
@@ -194,10 +210,10 @@ export class Router implements Post {
     for (const letter of letters) letter.answer?.({ ok: false, error: new DeliveryError(`service ${key} is gone`) })
   }
 
-  #close(pod: Pod): void {
+  #close(pod: Pod, what: string): void {
     const boxes = this.#mailboxes.get(uidOf(pod))
     this.#mailboxes.delete(uidOf(pod))
-    const why = new DeliveryError(`container ${pod.metadata.name} was removed`)
+    const why = new DeliveryError(`container ${pod.metadata.name} ${what}`)
     for (const box of boxes?.values() ?? []) box.close(why)
   }
 }

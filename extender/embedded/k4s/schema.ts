@@ -1,7 +1,8 @@
+import { quantity } from '../api/quantity.ts'
 import type { ManifestDocument } from './documents.ts'
 
 /** What a field may hold: a scalar, a free map, or an object of known fields. */
-export type Field = 'string' | 'number' | 'boolean' | 'map' | 'selector' | Shape
+export type Field = 'string' | 'number' | 'boolean' | 'map' | 'selector' | 'quantity' | Shape
 export type Shape = { readonly fields: Readonly<Record<string, Field>>; readonly required?: readonly string[] }
 
 const metadata: Shape = {
@@ -18,7 +19,7 @@ const probe: Shape = {
 /** What a container is in `apiVersion: k4s/v1`. */
 const container: Shape = {
   fields: {
-    ...{ module: 'string', function: 'string', params: 'map', env: 'map', memory: 'string' },
+    ...{ module: 'string', function: 'string', params: 'map', env: 'map', memory: 'quantity' },
     ...{ restartPolicy: 'string', gracePeriodSeconds: 'number', livenessProbe: probe, readinessProbe: probe }
   },
   required: ['module']
@@ -32,7 +33,7 @@ const template: Shape = {
 const top = { apiVersion: 'string', kind: 'string', metadata } as const
 
 /** The kinds of `apiVersion: k4s/v1`. */
-export const kinds: Readonly<Record<string, Shape>> = {
+const kinds: Readonly<Record<string, Shape>> = {
   Container: { fields: { ...top, spec: container }, required: ['spec'] },
   ReplicaSet: {
     fields: { ...top, spec: { fields: { replicas: 'number', template }, required: ['template'] } },
@@ -76,6 +77,7 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
 
 function holds(type: Exclude<Field, Shape>, value: unknown): boolean {
   if (type === 'map') return isObject(value)
+  if (type === 'quantity') return typeof value === 'string' && !Number.isNaN(quantity(value))
   if (type === 'selector') return typeof value === 'string' || isObject(value)
   return typeof value === type
 }

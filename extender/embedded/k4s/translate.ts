@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import { ordinalNames } from '../controllers/replica-set.ts'
 import type { PodSpec, PodTemplate, Probe } from '../kinds.ts'
+import { canonical } from '../controllers/hash.ts'
 import { workerAnnotations } from '../kubelet/worker-spec.ts'
 import { globSelector } from '../selectors.ts'
 import type { KubeObject, ObjectMeta } from '../store/objects.ts'
@@ -8,8 +9,11 @@ import type { KubeObject, ObjectMeta } from '../store/objects.ts'
 /** The `apiVersion` of the short kinds. */
 export const shortVersion = 'k4s/v1'
 
+/** The annotation that holds what a Container was asked to be: one that is asked to be something else is a new one. */
+export const asked = 'k4s/asked'
+
 /** The image of a container whose thread runs a module. */
-export const workerImage = 'muster.dev/worker'
+const workerImage = 'muster.dev/worker'
 
 type Values = Readonly<Record<string, unknown>>
 type ShortContainer = {
@@ -39,7 +43,8 @@ export function translate(object: KubeObject, file: string | undefined): KubeObj
 function containerPod({ metadata, spec }: KubeObject, file: string | undefined): KubeObject {
   const template = templateOf(spec as ShortContainer, metadata, file)
   const labels = { ...template.metadata?.labels, 'k4s/container': metadata.name }
-  return { apiVersion: 'v1', kind: 'Pod', metadata: { ...metadata, ...template.metadata, labels }, spec: template.spec }
+  const annotations = { ...template.metadata?.annotations, [asked]: canonical(spec) }
+  return { apiVersion: 'v1', kind: 'Pod', metadata: { ...metadata, labels, annotations }, spec: template.spec }
 }
 
 function replicaSet({ metadata, spec }: KubeObject, file: string | undefined): KubeObject {

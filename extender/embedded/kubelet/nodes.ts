@@ -16,7 +16,7 @@ export type NodeOptions = {
 /** On a node: `stopped` stands for a kubelet that fell silent: it neither writes nor starts nor stops anything. */
 export const heartbeat = 'muster.dev/simulated-heartbeat'
 /** On a node: `false` makes its kubelet say that the node is not ready. */
-export const nodeReady = 'muster.dev/simulated-ready'
+const nodeReady = 'muster.dev/simulated-ready'
 
 const usual = { cpu: '8', memory: '32Gi', pods: '110' }
 

@@ -13,7 +13,7 @@ import {
 } from './runtime.ts'
 
 /** Annotations of a pod that say how its containers behave; all may change while it runs. */
-export const simulation = {
+const simulation = {
   /** How long the containers run before they end; without it, for ever. */
   duration: 'muster.dev/simulated-duration',
   /** With which code they end. */

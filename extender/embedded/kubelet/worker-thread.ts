@@ -1,6 +1,7 @@
 /** The main of every worker container's thread: loads the module, calls its function, speaks with the kubelet. */
 import { format } from 'node:util'
 import { parentPort, workerData } from 'node:worker_threads'
+import { systemClock } from '../../clock.ts'
 import type { Message, Queue, WorkerApi, WorkerArguments } from './worker-api.ts'
 import type { FromWorker, Operation, ToWorker, WorkerStart } from './worker-protocol.ts'
 
@@ -35,10 +36,14 @@ class ThreadQueue implements Queue {
   get(options: { readonly timeoutMs: number }): Promise<Message | null | undefined>
   get(options?: { readonly timeoutMs: number }): Promise<Message | null | undefined> {
     return new Promise(resolve => {
-      this.#waiters.add(resolve)
+      const expire = (): unknown => this.#waiters.delete(waiter) && resolve(undefined)
+      const cancel = options === undefined ? undefined : systemClock.after(options.timeoutMs, expire)
+      const waiter: Waiter = message => {
+        cancel?.()
+        resolve(message)
+      }
+      this.#waiters.add(waiter)
       this.#serve()
-      if (options === undefined || !this.#waiters.has(resolve)) return
-      setTimeout(() => this.#waiters.delete(resolve) && resolve(undefined), options.timeoutMs)
     })
   }
 

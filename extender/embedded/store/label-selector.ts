@@ -8,7 +8,7 @@ export type Requirement = {
 }
 
 /** Whether labels meet all conditions; a missing key meets the negative ones. */
-export function meets(labels: Readonly<Record<string, string>>, requirements: readonly Requirement[]): boolean {
+function meets(labels: Readonly<Record<string, string>>, requirements: readonly Requirement[]): boolean {
   return requirements.every(requirement => meetsOne(labels, requirement))
 }
 
@@ -34,7 +34,7 @@ function meetsOne(labels: Readonly<Record<string, string>>, { key, operator, val
 }
 
 /** A selector as queries spell it (`app=web,tier in (a, b),!old`); throws a one-line Error where it is none. */
-export function parseLabelSelector(selector: string): readonly Requirement[] {
+function parseLabelSelector(selector: string): readonly Requirement[] {
   const tokens = tokensOf(selector)
   if (tokens.length === 0) return []
   const requirements: Requirement[] = []
@@ -99,14 +99,14 @@ const name = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/
 const prefix = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
 
 /** Whether a text may be the key of a label. */
-export function isQualifiedName(key: string): boolean {
+function isQualifiedName(key: string): boolean {
   const slash = key.indexOf('/')
   if (slash < 0) return name.test(key)
   return slash <= 253 && prefix.test(key.slice(0, slash)) && name.test(key.slice(slash + 1))
 }
 
 /** Whether a text may be the value of a label. */
-export const isLabelValue = (value: string): boolean => value === '' || name.test(value)
+const isLabelValue = (value: string): boolean => value === '' || name.test(value)
 
 function keyOf(key: string | undefined): string {
   if (key === undefined || operators.has(key)) throw complaint(key ?? '', '!, identifier')
@@ -153,7 +153,7 @@ const complaint = (found: string, expected: string): Error =>
   new Error(`unable to parse requirement: found '${found}', expected: ${expected}`)
 
 /** A `metav1.LabelSelector` as conditions; a missing one selects nothing and is undefined. */
-export function requirementsOf(selector: unknown): readonly Requirement[] | undefined {
+function requirementsOf(selector: unknown): readonly Requirement[] | undefined {
   if (typeof selector !== 'object' || selector === null) return undefined
   const { matchLabels = {}, matchExpressions = [] } = selector as {
     readonly matchLabels?: Readonly<Record<string, string>>

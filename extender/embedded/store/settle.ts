@@ -29,15 +29,14 @@ function settleArray(previous: unknown, next: readonly unknown[], depth: number)
 }
 
 function settleObject(previous: unknown, next: Fields, depth: number): unknown {
-  const before =
-    typeof previous === 'object' && previous !== null && !Array.isArray(previous) ? (previous as Fields) : undefined
+  const before = fieldsOf(previous)
   let same = before !== undefined
   let size = 0
   const copy: Record<string, unknown> = {}
   for (const key of Object.keys(next)) {
     // A field of this name would become the copy's prototype.
     if (next[key] === undefined || key === '__proto__') continue
-    const old = before !== undefined && Object.hasOwn(before, key) ? before[key] : undefined
+    const old = own(before, key)
     const value = settle(old, next[key], depth + 1)
     if (value !== old) same = false
     copy[key] = value
@@ -45,4 +44,12 @@ function settleObject(previous: unknown, next: Fields, depth: number): unknown {
   }
   if (same && before !== undefined && Object.keys(before).length === size) return previous
   return Object.freeze(copy)
+}
+
+function fieldsOf(value: unknown): Fields | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined
+}
+
+function own(fields: Fields | undefined, key: string): unknown {
+  return fields !== undefined && Object.hasOwn(fields, key) ? fields[key] : undefined
 }

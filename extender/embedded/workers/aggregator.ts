@@ -9,10 +9,13 @@ type Params = {
   readonly forwardTo?: string
 }
 
+/** As many batches are kept for whoever asks. */
+const mostBatches = 1000
+
 /** What is told of a batch. */
 export type Batch = { readonly count: number; readonly sum: number; readonly values: readonly unknown[] }
 
-/** Collects values into batches by number and by time. A request is answered with the batches so far. */
+/** Collects values into batches by number and by time. A request is answered with the latest batches. */
 export async function worker({ queue, api, params }: WorkerArguments<Params>): Promise<void> {
   const batches = new Batches(params, batch => {
     console.log(`batch of ${batch.count}, sum ${batch.sum}`)
@@ -60,6 +63,7 @@ class Batches {
     const sum = values.reduce<number>((total, value) => total + (typeof value === 'number' ? value : 0), 0)
     const batch = { count: values.length, sum, values }
     this.closed.push(batch)
+    if (this.closed.length > mostBatches) this.closed.shift()
     this.#told(batch)
   }
 }

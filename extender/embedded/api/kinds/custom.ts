@@ -1,10 +1,10 @@
-import type { Problem } from '../errors.ts'
+import { forbidden, type Problem } from '../errors.ts'
 import { type Fields, fields } from '../fields.ts'
 import type { CustomVersion, Resource } from '../resource.ts'
 import { structuralDefaults } from '../schema/structural-defaults.ts'
 import { structuralProblems } from '../schema/structural.ts'
 import type { Strategy } from '../strategy.ts'
-import { type KubeObject, StatusError } from '../../store/objects.ts'
+import type { KubeObject } from '../../store/objects.ts'
 import { isLeaving, release } from './definitions.ts'
 
 /** How custom resources are completed and checked: by the schema of their definition. */
@@ -15,8 +15,8 @@ export const customStrategy: Partial<Strategy> = {
   },
   create: (object, { store, resource }) => {
     if (!isLeaving(store, resource.id)) return object
-    const message = 'create not allowed while custom resource definition is terminating'
-    throw new StatusError(405, 'MethodNotAllowed', message, { group: resource.group, kind: resource.plural })
+    const reason = 'create not allowed while custom resource definition is terminating'
+    throw forbidden(resource, object.metadata.name, reason)
   },
   validate: (object, _current, { resource }) => customProblems(resource, object),
   removed: ({ apiVersion, kind }, ground) => {
@@ -26,7 +26,7 @@ export const customStrategy: Partial<Strategy> = {
 }
 
 /** The part of the definition for the version that is stored. */
-export function versionOf(resource: Resource): CustomVersion | undefined {
+function versionOf(resource: Resource): CustomVersion | undefined {
   return resource.custom?.versions[resource.version]
 }
 

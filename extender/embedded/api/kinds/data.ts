@@ -44,7 +44,7 @@ export const configMapStrategy: Partial<Strategy> = {
       ...twice.map((key): Problem => ({ field: `data[${key}]`, type: 'invalid', value: key, detail })),
       ...keyProblems(binary, 'binaryData'),
       ...(sizeOf(data) + sizeOf(binary) * 0.75 > largest
-        ? [{ field: '', type: 'tooLong', detail: tooLong } as const]
+        ? [{ field: '[]', type: 'tooLong', detail: tooLong } as const]
         : []),
       ...frozenProblems(object, current, ['data', 'binaryData'])
     ]

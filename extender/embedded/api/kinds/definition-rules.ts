@@ -2,24 +2,16 @@ import type { KubeObject } from '../../store/objects.ts'
 import type { Problem } from '../errors.ts'
 import { at, equal, type Fields, fields, isFields, list, text, texts } from '../fields.ts'
 import { structuralProblems } from '../schema/structural.ts'
+import { immutable } from '../metadata-rules.ts'
 import { choice } from './choices.ts'
 
 /** What is wrong with a CustomResourceDefinition. */
-export function definitionProblems(object: KubeObject): readonly Problem[] {
+export function definitionProblems(object: KubeObject, current: KubeObject | undefined): readonly Problem[] {
   const spec = fields(object['spec'])
   const names = fields(spec['names'])
   const versions = list(spec['versions'])
-  const { name } = object.metadata
-  const problems: Problem[] = []
-  if (name !== `${String(names['plural'])}.${String(spec['group'])}`)
-    problems.push({
-      field: 'metadata.name',
-      type: 'invalid',
-      value: name,
-      detail: 'must be spec.names.plural+"."+spec.group'
-    })
   return [
-    ...problems,
+    ...(current === undefined ? nameProblems(object) : fixedProblems(spec, fields(current['spec']))),
     ...approvalProblems(object, String(spec['group'])),
     ...neededProblems(spec['group'], 'spec.group'),
     ...neededProblems(spec['scope'], 'spec.scope'),
@@ -27,7 +19,25 @@ export function definitionProblems(object: KubeObject): readonly Problem[] {
     ...storageProblems(versions),
     ...neededProblems(names['plural'], 'spec.names.plural'),
     ...neededProblems(names['kind'], 'spec.names.kind'),
-    ...versionsProblems(versions)
+    ...versionsProblems(versions),
+    ...storedProblems(versions, texts(at(object, 'status', 'storedVersions')))
+  ]
+}
+
+function nameProblems({ metadata: { name }, spec }: KubeObject): readonly Problem[] {
+  const { names, group } = fields(spec)
+  if (name === `${String(fields(names)['plural'])}.${String(group)}`) return []
+  return [{ field: 'metadata.name', type: 'invalid', value: name, detail: 'must be spec.names.plural+"."+spec.group' }]
+}
+
+/** What stays as it is while a definition is served. */
+function fixedProblems(spec: Fields, before: Fields): readonly Problem[] {
+  const [names, namesBefore] = [fields(spec['names']), fields(before['names'])]
+  return [
+    ...immutable(before['group'], spec['group'], 'spec.group'),
+    ...immutable(before['scope'], spec['scope'], 'spec.scope'),
+    ...immutable(namesBefore['kind'], names['kind'], 'spec.names.kind'),
+    ...immutable(namesBefore['plural'], names['plural'], 'spec.names.plural')
   ]
 }
 
@@ -43,9 +53,27 @@ function approvalProblems({ metadata }: KubeObject, group: string): readonly Pro
 }
 
 function storageProblems(versions: readonly Fields[]): readonly Problem[] {
-  if (versions.filter(version => version['storage'] === true).length === 1) return []
-  const detail = 'must have exactly one version marked as storage version'
-  return [{ field: 'spec.versions', type: 'invalid', value: versions, detail }]
+  const problem = (detail: string): Problem => ({ field: 'spec.versions', type: 'invalid', value: versions, detail })
+  const names = new Set(versions.map(version => version['name']))
+  const isOne = versions.filter(version => version['storage'] === true).length === 1
+  return [
+    ...(names.size < versions.length ? [problem('must contain unique version names')] : []),
+    ...(isOne ? [] : [problem('must have exactly one version marked as storage version')])
+  ]
+}
+
+/** A version that something may still be stored in may not go. */
+function storedProblems(versions: readonly Fields[], stored: readonly string[]): readonly Problem[] {
+  const names = versions.map(version => version['name'])
+  if (stored.length === 0) {
+    const detail = 'must have at least one stored version'
+    return [{ field: 'status.storedVersions', type: 'invalid', value: null, detail }]
+  }
+  return stored.flatMap((value, index): readonly Problem[] => {
+    const detail = `missing from spec.versions; ${value} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in ${value} and removes ${value} from status.storedVersions`
+    if (names.includes(value)) return []
+    return [{ field: `status.storedVersions[${index}]`, type: 'invalid', value, detail }]
+  })
 }
 
 function versionsProblems(versions: readonly Fields[]): readonly Problem[] {

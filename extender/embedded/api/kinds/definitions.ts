@@ -2,7 +2,6 @@ import type { KubeObject } from '../../store/objects.ts'
 import type { Store } from '../../store/store.ts'
 import { at, type Fields, fields, list, text, texts } from '../fields.ts'
 import { timestamp, withField, withMetadata } from '../metadata.ts'
-import { immutable } from '../metadata-rules.ts'
 import { type CustomVersion, idOf, type Resource, type ScalePaths } from '../resource.ts'
 import type { Strategy } from '../strategy.ts'
 import type { Ground } from '../strategy.ts'
@@ -29,31 +28,27 @@ export const definitionStrategy: Partial<Strategy> = {
       reason,
       message
     })
-    const storedVersions = list(spec['versions']).flatMap(version =>
-      version['storage'] === true ? [version['name']] : []
-    )
     return withField(object, 'status', {
       conditions: [
         condition('NamesAccepted', 'NoConflicts', 'no conflicts found'),
         condition('Established', 'InitialNamesAccepted', 'the initial names have been accepted')
       ],
       acceptedNames: spec['names'],
-      storedVersions
+      storedVersions: storageOf(spec)
     })
+  },
+
+  update: (object, _current, { options }) => {
+    if (options.subresource === 'status') return object
+    const spec = fields(object['spec'])
+    const status = fields(object['status'])
+    const storedVersions = [...new Set([...texts(status['storedVersions']), ...storageOf(spec)])]
+    return withField(object, 'status', { ...status, acceptedNames: spec['names'], storedVersions })
   },
 
   validate: (object, current, { subresource }) => {
     if (subresource === 'status') return []
-    const before = fields(current?.['spec'])
-    const spec = fields(object['spec'])
-    const fixed =
-      current === undefined
-        ? []
-        : [
-            ...immutable(before['group'], spec['group'], 'spec.group'),
-            ...immutable(before['scope'], spec['scope'], 'spec.scope')
-          ]
-    return [...definitionProblems(object), ...fixed]
+    return definitionProblems(object, current)
   },
 
   stored: (object, { resources, store }) => {
@@ -68,6 +63,10 @@ export const definitionStrategy: Partial<Strategy> = {
 
   removed: (object, { resources }) => resources.remove(resourceOf(object).id)
 }
+
+/** The version that new objects are stored in. */
+const storageOf = (spec: Fields): readonly string[] =>
+  list(spec['versions']).flatMap(version => (version['storage'] === true ? [nameOf(version)] : []))
 
 const definitions = 'customresourcedefinitions.apiextensions.k8s.io'
 const cleanup = 'customresourcecleanup.apiextensions.k8s.io'

@@ -5,22 +5,21 @@ import { immutable } from '../metadata-rules.ts'
 import { withField, withMetadata } from '../metadata.ts'
 import type { Strategy } from '../strategy.ts'
 import { choice, negativeProblems } from './choices.ts'
-import { templateProblems } from './workload-rules.ts'
+import { matchProblems, templateProblems } from './workload-rules.ts'
 import { templateDefaults, withSpec } from './workloads.ts'
 
 /** How Jobs are completed and checked. */
 export const jobStrategy: Partial<Strategy> = {
-  defaults: object => withSpec(object, jobSpecDefaults),
+  defaults: object => labelled(withSpec(object, jobSpecDefaults)),
   create: object => {
-    const selected =
-      fields(object['spec'])['manualSelector'] === true ? labelled(object) : withSelector(labelled(object))
+    const selected = fields(object['spec'])['manualSelector'] === true ? object : withSelector(object)
     return withField(selected, 'status', {})
   },
   validate: (object, current, { subresource }) => {
     if (subresource === 'status') return []
     const spec = fields(object['spec'])
     const changes = current === undefined ? creationProblems(object) : changeProblems(object, current)
-    return [...numberProblems(spec), ...endingProblems(spec), ...changes]
+    return [...numberProblems(spec), ...endingProblems(spec), ...changes, ...matchProblems(spec)]
   }
 }
 

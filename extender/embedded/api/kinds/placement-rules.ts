@@ -53,6 +53,11 @@ function tolerationProblems(toleration: Fields, path: string): readonly Problem[
 
 function operatorProblems(operator: unknown, value: string, field: string): readonly Problem[] {
   if (operator === 'Equal') return valueProblems(field, value)
+  // Comparisons are known upstream, and turned off.
+  if (operator === 'Gt' || operator === 'Lt') {
+    const detail = 'supported values: "Equal", "Exists", "Lt", "Gt"'
+    return [{ field, type: 'unsupported', value: operator, detail }]
+  }
   if (operator !== 'Exists') return choice(operator, ['Equal', 'Exists'], field)
   const detail = "value must be empty when `operator` is 'Exists'"
   return value === '' ? [] : [{ field, type: 'invalid', value, detail }]

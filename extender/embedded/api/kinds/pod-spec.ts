@@ -4,7 +4,7 @@ import { quantity } from '../quantity.ts'
 /** What upstream writes into every pod spec, a pod's own or a template's. */
 export function podSpecDefaults(given: unknown): Fields {
   // Go takes an empty text for none.
-  const meant = Object.entries(fields(given)).filter(([name, value]) => value !== '' || !defaulted.has(name))
+  const meant = Object.entries(fields(given)).filter(([name, value]) => value !== '' || !optional.has(name))
   const spec: Fields = Object.fromEntries(meant)
   const hostNetwork = spec['hostNetwork'] === true
   const account = text(spec['serviceAccountName']) ?? text(spec['serviceAccount'])
@@ -22,7 +22,7 @@ export function podSpecDefaults(given: unknown): Fields {
   }
 }
 
-const defaulted = new Set(['restartPolicy', 'dnsPolicy', 'schedulerName'])
+const optional = new Set(['restartPolicy', 'dnsPolicy', 'schedulerName', 'nodeName', 'hostname', 'priorityClassName'])
 
 /** One field of an object, a list, with every entry completed; nothing where there is no such list. */
 function each(object: Fields, name: string, complete: (entry: Fields) => Fields): Fields {

@@ -27,7 +27,6 @@ export function workloadProblems(spec: Fields, kind: string): readonly Problem[]
 
 /** What is wrong with a selector that is to find the pods of a template. */
 function selectorProblems({ selector, template }: Fields, kind: string): readonly Problem[] {
-  const labels = fields(fields(fields(template)['metadata'])['labels']) as Readonly<Record<string, string>>
   const problems: Problem[] = [...labelSelectorProblems(selector, 'spec.selector')]
   const isEmpty = isFields(selector) && Object.keys(selector).length === 0
   if (!isFields(selector)) problems.push({ field: 'spec.selector', type: 'required' })
@@ -37,13 +36,16 @@ function selectorProblems({ selector, template }: Fields, kind: string): readonl
   }
   if (problems.length > 0 && isFields(selector) && !isEmpty)
     problems.push({ field: 'spec.selector', type: 'invalid', value: selector, detail: 'invalid label selector' })
-  else if (!isEmpty && !labelSelectorMatches(selector, labels)) problems.push(unmatched(labels))
+  else if (!isEmpty) problems.push(...matchProblems({ selector, template }))
   return problems
 }
 
-function unmatched(labels: Fields): Problem {
+/** Whether a selector finds the pods of a template. */
+export function matchProblems({ selector, template }: Fields): readonly Problem[] {
+  const labels = fields(fields(fields(template)['metadata'])['labels']) as Readonly<Record<string, string>>
   const detail = '`selector` does not match template `labels`'
-  return { field: 'spec.template.metadata.labels', type: 'invalid', value: labels, detail }
+  if (labelSelectorMatches(selector, labels)) return []
+  return [{ field: 'spec.template.metadata.labels', type: 'invalid', value: labels, detail }]
 }
 
 /** Pods of such a template are restarted whenever they end. */

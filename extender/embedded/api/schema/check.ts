@@ -107,7 +107,7 @@ function empty(type: Type): unknown {
 const join = (path: string, name: string): string => (path === '' ? name : `${path}.${name}`)
 
 /** As upstream's parser takes them, which is a little more than its pattern says. */
-export const quantityPattern = /^[+-]?(\d+(\.\d*)?|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?$/
+const quantityPattern = /^[+-]?(\d+(\.\d*)?|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?$/
 
 const isInteger = (value: unknown): boolean => Number.isInteger(value)
 const isString = (value: unknown): boolean => typeof value === 'string'

@@ -1,7 +1,7 @@
 import { type Fields, fields, isFields } from '../fields.ts'
 
 /** A custom object without what its schema does not know; the paths of that go to `unknown`. */
-export function prune(schema: Fields, value: unknown, path: string, unknown: string[]): unknown {
+function prune(schema: Fields, value: unknown, path: string, unknown: string[]): unknown {
   if (Array.isArray(value)) {
     const items = fields(schema['items'])
     return value.map((entry, index) => prune(items, entry, `${path}[${index}]`, unknown))

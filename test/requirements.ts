@@ -1,0 +1,132 @@
+/** Where a requirement is shown: tests whose names have its id in them, or words in a document. */
+export type Shown = {
+  /** Test files, under test/. Each has at least one test with the id in its name. */
+  readonly tests?: readonly string[]
+  /** What the names of those tests must speak of between them. */
+  readonly speakOf?: readonly string[]
+  /** Documents, from the root of the repository, and what has to stand in them. */
+  readonly documents?: Readonly<Record<string, readonly string[]>>
+  /** Scripts of package.json, and how they begin. */
+  readonly scripts?: Readonly<Record<string, string>>
+}
+
+/** Requirements of one system, numbered from 1 on without a gap. */
+export type Group = {
+  readonly title: string
+  readonly last: number
+  readonly shown: Readonly<Record<number, Shown>>
+  /** The issue that brings what is not shown yet; without one, nothing may be missing. */
+  readonly pending?: number
+}
+
+const by = (...tests: readonly string[]): Shown => ({ tests })
+const [k4s, manifest] = ['embedded/k4s.test.ts', 'embedded/k4s-manifest.test.ts']
+const [shipped, demos] = ['embedded/k4s-workers.test.ts', 'embedded/k4s-demos.test.ts']
+const [workers, parts] = ['embedded/workers.test.ts', 'embedded/kubelet-parts.test.ts']
+const [replicas, services] = ['embedded/controllers-replicas.test.ts', 'embedded/controllers-services.test.ts']
+const guide = 'extender/embedded/README.md'
+
+/** A group is covered once it has lines here; `requirements.test.ts` holds the tests and documents to them. */
+export const groups: Readonly<Record<string, Group>> = {
+  S0: {
+    title: 'Sandbox scheduling service',
+    last: 51,
+    pending: 7,
+    shown: { 47: by('embedded/http-reflector.test.ts') }
+  },
+  S1: { title: 'Project sandboxes and routing', last: 31, pending: 7, shown: {} },
+  S2: { title: 'Basic scheduler loop', last: 27, pending: 6, shown: {} },
+  S3: { title: 'Plan-based scheduler', last: 80, pending: 6, shown: {} },
+  S4: {
+    title: 'In-process cluster',
+    last: 54,
+    shown: {
+      1: by(workers),
+      2: by(k4s),
+      3: by(k4s, parts),
+      4: by(manifest),
+      5: by(workers),
+      6: by(workers),
+      7: by(workers, demos),
+      8: by(replicas),
+      9: by(replicas),
+      10: by(replicas, k4s),
+      11: by(services),
+      12: by(services, k4s),
+      13: by(k4s),
+      14: by(k4s),
+      15: by(k4s),
+      16: by(k4s),
+      17: by(k4s),
+      18: by(k4s),
+      19: by(k4s, services),
+      20: by(k4s),
+      21: by(k4s, services),
+      22: by(k4s, replicas),
+      23: by(k4s, replicas),
+      24: by(replicas, parts),
+      25: by(replicas, services, 'embedded/controllers-lifecycle.test.ts'),
+      26: by(demos),
+      27: by(demos),
+      28: by(demos),
+      29: by(demos, shipped),
+      30: by(demos),
+      31: by(demos),
+      32: by(demos),
+      33: by(workers, shipped),
+      34: by(workers, k4s),
+      35: by(parts, k4s),
+      36: by(k4s),
+      37: by(k4s),
+      38: by(workers, manifest, parts),
+      39: by(workers),
+      40: by(shipped),
+      41: by(shipped),
+      42: by(shipped),
+      43: by(shipped),
+      44: by(shipped),
+      45: by(demos, 'embedded/demo.test.ts'),
+      46: by(demos),
+      47: {
+        tests: ['embedded/guide.test.ts'],
+        documents: {
+          [guide]: [
+            ...['## User guide', '## Architecture', '### Components', '### Communication', '### Reconciliation'],
+            ...['### Life cycle', '## Quick reference', '### Operations', '### YAML', '### Worker templates'],
+            '## Troubleshooting'
+          ],
+          'README.md': [guide]
+        }
+      },
+      48: by(k4s),
+      49: {
+        tests: [workers, k4s, shipped],
+        speakOf: [
+          ...['lifecycle', 'fire and forget', 'request and response', 'replica sets', 'load balancing'],
+          ...['between containers', 'scaling both ways', 'CRUD', 'pipelines', 'concurrent replicas']
+        ]
+      },
+      50: by('embedded/demo.test.ts', 'cli/embedded.test.ts'),
+      51: {
+        tests: [workers, k4s, 'embedded/controllers-deployments.test.ts', 'embedded/controllers-sets.test.ts'],
+        speakOf: [
+          ...['liveness', 'readiness', 'init containers', 'config maps and secrets', 'restart policies', 'namespaces'],
+          ...['Deployment', 'rollout', 'DaemonSet']
+        ],
+        documents: { [guide]: ['HPA', 'RBAC', 'persistence'] }
+      },
+      52: {
+        tests: ['embedded/guide.test.ts'],
+        documents: { [guide]: ['## User guide', '## Architecture', '## API', '## Quick reference'] }
+      },
+      53: {
+        tests: ['embedded/demo.test.ts'],
+        scripts: { demo: 'node extender/cli/demo.ts' },
+        documents: { [guide]: ['npm run demo -- step-by-step', 'npm run demo'] }
+      },
+      54: {
+        documents: { [guide]: ['## Design decisions', '## Limits', 'worker threads are no security boundary'] }
+      }
+    }
+  }
+}
