@@ -24,6 +24,8 @@ const [k4s, manifest] = ['embedded/k4s.test.ts', 'embedded/k4s-manifest.test.ts'
 const [shipped, demos] = ['embedded/k4s-workers.test.ts', 'embedded/k4s-demos.test.ts']
 const [workers, parts] = ['embedded/workers.test.ts', 'embedded/kubelet-parts.test.ts']
 const [replicas, services] = ['embedded/controllers-replicas.test.ts', 'embedded/controllers-services.test.ts']
+const [customScheduler, realScheduler] = ['gangs/custom-scheduler.test.ts', 'conformance/custom-scheduler.test.ts']
+const [integration, order] = ['integration/integration.test.ts', 'policies/order.test.ts']
 const guide = 'extender/embedded/README.md'
 
 /** A group is covered once it has lines here; `requirements.test.ts` holds the tests and documents to them. */
@@ -35,8 +37,78 @@ export const groups: Readonly<Record<string, Group>> = {
     shown: { 47: by('embedded/http-reflector.test.ts') }
   },
   S1: { title: 'Project sandboxes and routing', last: 31, pending: 7, shown: {} },
-  S2: { title: 'Basic scheduler loop', last: 27, pending: 6, shown: {} },
-  S3: { title: 'Plan-based scheduler', last: 80, pending: 6, shown: {} },
+  S2: {
+    title: 'Basic scheduler loop',
+    last: 27,
+    pending: 6,
+    shown: {
+      4: by(integration),
+      9: by(integration),
+      12: by(integration),
+      13: by(integration),
+      14: by(integration),
+      15: by(integration),
+      16: by(integration),
+      17: by(integration),
+      18: by(integration),
+      19: by(integration),
+      27: by(integration)
+    }
+  },
+  S3: {
+    title: 'Plan-based scheduler',
+    last: 80,
+    pending: 6,
+    shown: {
+      1: by(customScheduler),
+      2: by(customScheduler),
+      3: by(customScheduler),
+      4: by(customScheduler),
+      5: by(customScheduler),
+      8: by(customScheduler),
+      9: by(customScheduler),
+      15: by(customScheduler),
+      17: by(customScheduler),
+      19: by(customScheduler),
+      20: by(customScheduler),
+      22: by(customScheduler, order),
+      24: by(customScheduler),
+      25: by(customScheduler),
+      27: by(customScheduler),
+      28: by(customScheduler),
+      31: by(customScheduler),
+      32: by(customScheduler),
+      33: by(customScheduler),
+      34: by(customScheduler),
+      35: by(customScheduler),
+      37: by(integration),
+      38: by(integration),
+      39: by(integration),
+      41: by(integration),
+      42: by(integration),
+      43: by(integration),
+      44: by(integration),
+      46: by(customScheduler),
+      47: by(realScheduler),
+      48: by(realScheduler, customScheduler),
+      50: by(realScheduler),
+      53: by(customScheduler),
+      54: by(customScheduler),
+      56: by(customScheduler),
+      57: by(customScheduler),
+      58: by(customScheduler),
+      59: by(customScheduler),
+      60: by(customScheduler),
+      61: by(customScheduler),
+      63: by(realScheduler, customScheduler),
+      64: by(realScheduler, customScheduler),
+      65: by(customScheduler),
+      73: by(customScheduler),
+      78: by(realScheduler),
+      79: by(realScheduler, customScheduler),
+      80: by(integration)
+    }
+  },
   S4: {
     title: 'In-process cluster',
     last: 54,

@@ -2,7 +2,6 @@
  * `node test/bench/victims.ts`: how long the search for victims takes for a gang of 64 on 5,000 full nodes with 50,000
  * pods in 5,000 gangs. Prints median, fastest and slowest of several runs after a warm-up, and what was found.
  */
-import { pathToFileURL } from 'node:url'
 import type { Body, Budget } from '../../policies/bodies.ts'
 import type { Profile } from '../../policies/framework.ts'
 import { customScheduler, muster } from '../../policies/index.ts'
@@ -50,33 +49,30 @@ type Options = {
   readonly member: readonly PodBuilder[]
   /** How many of each gang may go while it goes on. */
   readonly surplus?: number
-  /** How many gangs, on as many nodes, are protected. */
-  readonly protectedGangs?: number
+  readonly isProtected?: (gang: number) => boolean
   readonly budgets?: (bodies: readonly Body[]) => readonly Budget[]
   readonly profile?: Profile
 }
 
+const nodeNames = Array.from({ length: nodeCount }, (_, index) => `n${index}`)
 const slot = (name: string) => pod(name).cpu(1000).memory(4)
 
-function prepared({ layout, member, surplus = 0, protectedGangs = 0, budgets, profile = muster }: Options) {
+function prepared({ layout, member, surplus = 0, isProtected = () => false, budgets, profile = muster }: Options) {
   const roll = dice(7)
   const byNode: Pod[][] = Array.from({ length: nodeCount }, () => [])
   const bodies: Body[] = []
   for (let gang = 0; gang < (nodeCount * perNode) / size; gang++) {
     const [priority, age] = [roll(3), 60 + roll(86_400)]
     const pods = Array.from({ length: size }, (_, index) =>
-      slot(`g${gang}-${index}`)
-        .priority(priority)
-        .on(`n${layout(gang, index)}`)
-        .obj()
+      slot(`g${gang}-${index}`).priority(priority).on(nodeNames[layout(gang, index)]!).obj()
     )
     for (const [index, one] of pods.entries()) byNode[layout(gang, index)]!.push(one)
-    if (gang < protectedGangs) continue
+    if (isProtected(gang)) continue
     const worth = new Map(pods.map(({ uid }) => [uid, { priority, lostWork: age + roll(60) }]))
     bodies.push({ key: `ns/g${gang}`, pods, surplus: pods.slice(size - surplus), whole: true, worth })
   }
   const cluster = new Snapshot(
-    byNode.map((pods, index) => nodeInfo(node(`n${index}`).cpu(perNode).memory(64).obj(), pods))
+    byNode.map((pods, index) => nodeInfo(node(nodeNames[index]!).cpu(perNode).memory(64).obj(), pods))
   )
   const request: VictimRequest = {
     pods: member.map(one => one.priority(9).obj()),
@@ -85,7 +81,7 @@ function prepared({ layout, member, surplus = 0, protectedGangs = 0, budgets, pr
     bodies,
     budgets: budgets?.(bodies) ?? []
   }
-  return () => victims(cluster, request, profile)
+  return Object.assign(() => victims(cluster, request, profile), { input: { snapshot: cluster, request, profile } })
 }
 
 const gang = (build: (one: PodBuilder) => PodBuilder, count = 64) =>
@@ -121,9 +117,10 @@ export const budgeted: Case = () => {
   return prepared({ layout: spread(), member: oneSlot, surplus: 2, budgets })
 }
 /** All pods of all but 63 nodes are protected. */
-export const vainPacked: Case = () => prepared({ layout: packed, member: wholeNode, protectedGangs: nodeCount - 63 })
+export const vainPacked: Case = () => prepared({ layout: packed, member: wholeNode, isProtected: gang => gang >= 63 })
 /** On each node one pod is protected. */
-export const vainSpread: Case = () => prepared({ layout: blocks, member: wholeNode, protectedGangs: nodeCount * 0.9 })
+export const vainSpread: Case = () =>
+  prepared({ layout: blocks, member: wholeNode, isProtected: gang => gang % size === 0 })
 /** No node is large enough. */
 export const vainLarge: Case = () => prepared({ layout: spread(), member: gang(one => one.cpu(11_000)) })
 /** Everything may go, and it is still too little. */
@@ -143,7 +140,7 @@ export const cases: Readonly<Record<string, Case>> = {
   'spread, one pod per node': alone,
   'spread, surplus, a budget for every ten gangs': budgeted,
   'in vain: all but 63 nodes protected': vainPacked,
-  'in vain: nine of ten gangs protected': vainSpread,
+  'in vain: one pod on each node protected': vainSpread,
   'in vain: no node is large enough': vainLarge,
   'in vain: one member more than nodes': vainNarrow
 }
@@ -158,20 +155,27 @@ function found(answer: Answer): string {
 function measure(name: string, make: Case, runs: number): string {
   const run = make()
   for (let warm = 0; warm < 5; warm++) run()
-  const times: number[] = []
+  const walls: number[] = []
+  const cpus: number[] = []
   for (let count = 0; count < runs; count++) {
-    const start = performance.now()
+    const [start, used] = [performance.now(), process.threadCpuUsage()]
     run()
-    times.push(performance.now() - start)
+    const { user, system } = process.threadCpuUsage(used)
+    walls.push(performance.now() - start)
+    cpus.push((user + system) / 1000)
   }
-  times.sort((a, b) => a - b)
-  const [median, least, most] = [times[runs >> 1]!, times[0]!, times.at(-1)!]
-  return `${name.padEnd(56)}${number(median)}${number(least)}${number(most)}   ${found(run())}`
+  const [wall, cpu] = [walls, cpus].map(times => times.sort((a, b) => a - b))
+  const figures = [wall![runs >> 1]!, wall![0]!, wall!.at(-1)!, cpu![runs >> 1]!].map(number)
+  return `${name.padEnd(56)}${figures.join('')}   ${found(run())}`
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
-  const only = process.argv[2] ?? ''
-  process.stdout.write(`${'milliseconds, 15 runs'.padEnd(56)}${'median'.padStart(8)}${'least'.padStart(8)}${'most'.padStart(8)}\n`)
-  for (const [name, make] of Object.entries(cases))
-    if (name.includes(only)) process.stdout.write(`${measure(name, make, 15)}\n`)
+/** The lines of the table; only the cases whose name contains that text. */
+export async function victimSearch(only = ''): Promise<readonly string[]> {
+  const head = `${'milliseconds, 15 runs'.padEnd(56)}${'median'.padStart(8)}${'least'.padStart(8)}${'most'.padStart(8)}`
+  return [
+    head,
+    ...Object.entries(cases).flatMap(([name, make]) => (name.includes(only) ? [measure(name, make, 15)] : []))
+  ]
 }
+
+if (import.meta.main) for (const line of await victimSearch(process.argv[2])) process.stdout.write(`${line}\n`)

@@ -21,7 +21,7 @@ const localNodes = 3
 
 /** kubectl's context, else the local control plane, else the embedded cluster. */
 export async function openGround(): Promise<Ground> {
-  return (await currentContext()) ?? (await localControlPlane()) ?? (await embedded())
+  return (await currentContext()) ?? (await localControlPlane()) ?? (await embeddedGround())
 }
 
 async function currentContext(): Promise<Ground | undefined> {
@@ -54,7 +54,8 @@ async function localControlPlane(): Promise<Ground | undefined> {
   }
 }
 
-async function embedded(): Promise<Ground> {
+/** Needs nothing. */
+export async function embeddedGround(): Promise<Ground> {
   const stage = await Stage.open(new View({ write: () => true }))
   const api = clientOf(stage.kubeconfig)
   const { items } = await api.listNode()
