@@ -121,7 +121,11 @@ export type Lookup = {
 }
 
 /** Makes the gang of these pods, which share one key. */
-export function gangOf(pods: readonly Pod[], terms: Omit<Terms, 'atRest'>, { profiles, nodeOf }: Lookup): Gang {
+export function gangOf(
+  pods: readonly Pod[],
+  terms: Omit<Terms, 'atRest' | 'isFollowed'>,
+  { profiles, nodeOf }: Lookup
+): Gang {
   const sorted = pods.toSorted(byAgeAndName)
   const first = sorted[0]
   const profile = first && profiles.of(first)

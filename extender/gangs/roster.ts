@@ -91,13 +91,14 @@ export class Roster {
     return Math.max(0, entry.changedAt + this.#options.settleMs - this.#options.clock.now())
   }
 
-  #settled(entry: Entry, { atRest }: Terms): number | undefined {
+  #settled(entry: Entry, { atRest, isFollowed }: Terms): number | undefined {
     if (atRest === undefined) return undefined
     const started = entry.pods.values().some(pod => this.#options.state.nodeOf(pod) !== undefined)
-    // Complete once is complete: who joins later is surplus. Only members that go before the start begin it anew.
-    if (entry.settled !== undefined && (started || entry.settled <= atRest)) return entry.settled
     const quiet = this.#options.clock.now() - entry.changedAt >= this.#options.settleMs
-    entry.settled = quiet ? atRest : undefined
+    const was = entry.settled
+    if (isFollowed) entry.settled = started || quiet || was !== undefined ? atRest : undefined
+    // Complete once is complete: who joins later is surplus. Only members that go before the start begin it anew.
+    else if (was === undefined || !(started || was <= atRest)) entry.settled = quiet ? atRest : undefined
     return entry.settled
   }
 

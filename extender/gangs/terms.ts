@@ -22,6 +22,8 @@ export type Terms = Settings & {
   readonly minMember: number | undefined
   /** The quorum of a gang that declares none, once it has stopped growing; undefined where even that does not tell. */
   readonly atRest: number | undefined
+  /** That quorum is a controller's word and changes with it; else it is as many as there were. */
+  readonly isFollowed: boolean
   /** Minimum by role; empty in a gang without roles. */
   readonly roles: ReadonlyMap<string, number>
   /** Without what the gang cannot be complete, as a sentence. */
@@ -29,7 +31,7 @@ export type Terms = Settings & {
 }
 
 type Speaker = { readonly pod: Pod; readonly said: Membership }
-type Quorum = Pick<Terms, 'minMember' | 'atRest' | 'roles' | 'waitsFor'>
+type Quorum = Pick<Terms, 'minMember' | 'atRest' | 'isFollowed' | 'roles' | 'waitsFor'>
 
 const none: ReadonlyMap<string, number> = new Map()
 
@@ -78,8 +80,13 @@ function undeclared(speakers: readonly Speaker[], { pods, facts }: Context): Quo
   const atRest = Math.max(1, pods.filter(isLive).length)
   if (speakers.some(({ said }) => said.replicatedJobs)) return replicatedJobs(pods, facts) ?? settling(atRest)
   const wanted = controllerSize(pods, facts)
-  return wanted === undefined ? settling(atRest) : declared(wanted, none)
+  if (wanted === undefined) return settling(atRest)
+  const mustRest = speakers.some(({ said }) => mayBeSplit(said))
+  return mustRest ? { ...settling(wanted), isFollowed: true } : declared(wanted, none)
 }
+
+/** Gangs by a mere name: the next member may come from another controller, and nobody says so before it is there. */
+const mayBeSplit = ({ dialect }: Membership): boolean => dialect === 'muster' || dialect === 'pod-group'
 
 function sizeSaid(speakers: readonly Speaker[]): number | undefined {
   return speakers.find(({ said }) => said.minMember !== undefined)?.said.minMember
@@ -103,11 +110,11 @@ function controllerSize(pods: readonly Pod[], facts: Facts): number | undefined 
 
 const declared = (minMember: number, roles: Terms['roles']): Quorum => ({
   ...{ minMember, roles },
-  ...{ atRest: undefined, waitsFor: undefined }
+  ...{ atRest: undefined, isFollowed: false, waitsFor: undefined }
 })
 
 const settling = (atRest: number | undefined): Quorum => ({
-  ...{ minMember: undefined, atRest },
+  ...{ minMember: undefined, atRest, isFollowed: false },
   ...{ roles: none, waitsFor: undefined }
 })
 

@@ -109,6 +109,29 @@ t.test('a gang of undeclared size is as large as its only controller says', asyn
   t.strictSame([h.gang('a').state, h.gang('a').minMember], ['planned', 2], 'a change of the size is heard')
 })
 
+t.test('a split gang whose first member comes alone does not start with it', async t => {
+  const h = harness({ nodes: slots })
+  for (const [index, name] of ['x', 'y', 'z'].entries()) {
+    h.state.facts.setController({ uid: `of-${name}`, size: 1 })
+    h.add(owned(pod(name).gang('a').cpu(1000), `of-${name}`))
+    await h.run(700)
+    t.strictSame([h.gang('a').state, h.bound], ['forming', []], `${index + 1} of 3 are there`)
+  }
+  await h.run(2_000)
+  t.strictSame([h.gang('a').minMember, h.bound.length], [3, 3])
+})
+
+t.test('a running gang follows its controller down', async t => {
+  const h = harness({ nodes: slots, pods: pods(3, 'a', ofJob) })
+  h.state.facts.setController({ uid: 'job', size: 3 })
+  await h.run(3_000)
+  t.equal(h.gang('a').state, 'running')
+  h.state.facts.setController({ uid: 'job', size: 2 })
+  h.delete('a-2')
+  await h.run(1_000)
+  t.strictSame([h.gang('a').state, h.gang('a').minMember], ['running', 2])
+})
+
 t.test('with two controllers the settle time decides', async t => {
   const h = harness({
     ...{ scheduler: false, nodes: slots },

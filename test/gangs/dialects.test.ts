@@ -114,6 +114,7 @@ const table: Record<string, World & { readonly want: Want | undefined }> = {
   'muster: the size of the only controller': {
     pods: times(2, { ...own(), owner: job }),
     sizes: { job: 7 },
+    settled: true,
     want: { key: 'ns/muster/g', minMember: 7 }
   },
   'muster: those that came, once no more come': {
