@@ -12,7 +12,7 @@ const pod = (name: string, spec: object = {}) => ({
   spec: { containers: [{ name: 'main', image: 'none' }], ...spec }
 })
 
-type Row = { readonly what: string; readonly goal: string; measure(): Promise<string> }
+type Row = { readonly what: string; readonly goal: string; readonly measure: () => Promise<string> }
 
 /** The speed and size of the in-process cluster; client and server share one process. */
 const rows: readonly Row[] = [

@@ -107,15 +107,13 @@ export const alone: Case = () => {
   const member = oneSlot.map(one => one.scheduler('alone'))
   return prepared({ layout: spread(), member, profile: customScheduler(new Set(['alone'])) })
 }
-/** One budget for every ten gangs that lets five of their pods go. */
-export const budgeted: Case = () => {
-  const budgets = (bodies: readonly Body[]) =>
-    Array.from({ length: bodies.length / 10 }, (_, index) => {
-      const pods = bodies.slice(index * 10, index * 10 + 10).flatMap(body => body.pods)
-      return { uids: new Set(pods.map(({ uid }) => uid)), allowed: 5 }
-    })
-  return prepared({ layout: spread(), member: oneSlot, surplus: 2, budgets })
-}
+/** One budget for every ten gangs lets five of their pods go. */
+const tens = (bodies: readonly Body[]): readonly Budget[] =>
+  Array.from({ length: bodies.length / 10 }, (_, index) => {
+    const pods = bodies.slice(index * 10, index * 10 + 10).flatMap(body => body.pods)
+    return { uids: new Set(pods.map(({ uid }) => uid)), allowed: 5 }
+  })
+export const budgeted: Case = () => prepared({ layout: spread(), member: oneSlot, surplus: 2, budgets: tens })
 /** All pods of all but 63 nodes are protected. */
 export const vainPacked: Case = () => prepared({ layout: packed, member: wholeNode, isProtected: gang => gang >= 63 })
 /** On each node one pod is protected. */
@@ -164,14 +162,15 @@ function measure(name: string, make: Case, runs: number): string {
     walls.push(performance.now() - start)
     cpus.push((user + system) / 1000)
   }
-  const [wall, cpu] = [walls, cpus].map(times => times.sort((a, b) => a - b))
+  const [wall, cpu] = [walls, cpus].map(times => times.toSorted((a, b) => a - b))
   const figures = [wall![runs >> 1]!, wall![0]!, wall!.at(-1)!, cpu![runs >> 1]!].map(number)
   return `${name.padEnd(56)}${figures.join('')}   ${found(run())}`
 }
 
 /** The lines of the table; only the cases whose name contains that text. */
 export async function victimSearch(only = ''): Promise<readonly string[]> {
-  const head = `${'milliseconds, 15 runs'.padEnd(56)}${'median'.padStart(8)}${'least'.padStart(8)}${'most'.padStart(8)}`
+  const heads = ['median', 'least', 'most', 'cpu'].map(each => each.padStart(8))
+  const head = `${'milliseconds, 15 runs; median CPU time of the thread'.padEnd(56)}${heads.join('')}`
   return [
     head,
     ...Object.entries(cases).flatMap(([name, make]) => (name.includes(only) ? [measure(name, make, 15)] : []))

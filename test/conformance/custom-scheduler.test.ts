@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { parseAllDocuments } from 'yaml'
 import type { Lab } from '../control-plane/lab.ts'
-import { isBound, type Pod, podObject } from '../control-plane/objects.ts'
+import { isBound, type NamedPod, type Pod, podObject } from '../control-plane/objects.ts'
 import { openLab, scenario } from './scenario.ts'
 
 // Three Deployments come one after the other: on a busy machine their pods may be more than a second apart.
@@ -68,8 +68,6 @@ if (lab) {
     ['S3.63 a pod of higher priority takes the node of one of lower priority, by annotation alone'],
     async (t, ns) => {
       await lab.createNodes('node', 3, { slots: 10 })
-      const one = (name: string, priority: string) =>
-        podObject(name, { schedulerName: 'custom-scheduler', annotations: { priority } })
       await lab.createPods(ns, [one('low-0', '10'), one('low-1', '10'), one('low-2', '10')])
       await lab.waitFor('three run', () => lab.podsIn(ns).filter(isBound).length === 3)
       t.strictSame(shared(lab, ns), [])
@@ -110,6 +108,11 @@ function example(name: string, body: (t: Test, ns: string, lab: Lab) => Promise<
       await lab.waitFor('the deployments’ pods are gone', () => lab.podsIn(ns).length === 0)
     }
   })
+}
+
+/** A pod of the plan-based scheduler. */
+function one(name: string, priority: string): NamedPod {
+  return podObject(name, { schedulerName: 'custom-scheduler', annotations: { priority } })
 }
 
 /** As kubectl would, into the namespace of the case. */

@@ -59,7 +59,6 @@ async function once(lab: Lab, way: Way, namespace: string): Promise<number> {
   return time
 }
 
-const urgent = (pod: NamedPod): NamedPod => ({
-  ...pod,
-  spec: { ...(pod['spec'] as object), priorityClassName: 'high' }
-})
+function urgent(pod: NamedPod): NamedPod {
+  return { ...pod, spec: { ...(pod['spec'] as object), priorityClassName: 'high' } }
+}

@@ -1,5 +1,5 @@
-import type { Worth } from './bodies.ts'
-import type { Pod } from './types.ts'
+import type { Worth } from '../bodies.ts'
+import type { Pod } from '../types.ts'
 
 /** What it costs that some go: 1. The highest priority among them. 2. Gangs ended whole. 3. Lost work. 4. Pods. */
 export type Cost = {
