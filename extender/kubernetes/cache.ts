@@ -9,6 +9,7 @@ import { CustomResources } from './custom-resources.ts'
 import type { Log } from './log.ts'
 import type { KubernetesMetrics } from './metrics.ts'
 import type { ReflectorHandler } from './object-store.ts'
+import { OptionalReflector } from './optional-reflector.ts'
 import type { ControllerKind, ControllerSize, Projector } from './projections.ts'
 import { Reflector, type ReflectorOptions } from './reflector.ts'
 
@@ -46,10 +47,7 @@ export class Cache {
     this.#reflectors = new Map([
       reflect<Node>({ resource: 'nodes', path: '/api/v1/nodes', project: projector.node, handler: nodesInto(state) }),
       reflect<Pod>({ resource: 'pods', path: '/api/v1/pods', project: projector.pod, handler: podsInto(state) }),
-      reflect<Budget>({
-        ...{ resource: 'poddisruptionbudgets', path: '/apis/policy/v1/poddisruptionbudgets' },
-        ...{ project: budget, handler: budgetsInto(state.facts) }
-      }),
+      ['poddisruptionbudgets', new OptionalReflector({ ...parts, complaints, ...budgetsOf(state.facts) })],
       ...controllers.map(({ kind, resource, path }) =>
         reflect<ControllerSize>({
           resource,
@@ -97,11 +95,13 @@ function podsInto(state: State): ReflectorHandler<Pod> {
   }
 }
 
-function budgetsInto(facts: Facts): ReflectorHandler<Budget> {
-  return {
+/** Where muster may not read them, the Eviction API still honours them: only some evictions are then tried in vain. */
+function budgetsOf(facts: Facts): Pick<ReflectorOptions<Budget>, 'resource' | 'path' | 'project' | 'handler'> {
+  const handler: ReflectorHandler<Budget> = {
     replace: budgets => facts.replaceBudgets(budgets),
     apply: (type, one) => (type === 'DELETED' ? facts.removeBudget(one.uid) : facts.setBudget(one))
   }
+  return { resource: 'poddisruptionbudgets', path: '/apis/policy/v1/poddisruptionbudgets', project: budget, handler }
 }
 
 /** Several kinds share the state's one table, so each takes out only its own. */

@@ -305,6 +305,20 @@ t.test('disruption budgets and whom they select', async t => {
   t.throws(() => budget({ metadata: { uid: 'u', name: 'b' } }), TypeError)
 })
 
+t.test('an API server that does not let muster read disruption budgets keeps nobody waiting', async t => {
+  const server = await fakeApiServer(t, (received, reply) => {
+    if (received.path.endsWith('/poddisruptionbudgets')) reply.status(403)
+    else if (received.query.has('watch')) reply.watch()
+    else reply.list('9', [])
+  })
+  const given = parts(t, server.url)
+  const cache = new Cache({ ...given, projector: new Projector(), state: new State() })
+  await cache.start()
+  t.ok(cache.checks().every(check => check.problem() === undefined))
+  t.match(given.log.lines.join(), /poddisruptionbudgets/)
+  await cache.stop()
+})
+
 function replicaSet(uid: string, replicas: number): Json {
   return { metadata: { name: uid, namespace: 'ns', uid, resourceVersion: '2' }, spec: { replicas } }
 }
