@@ -111,7 +111,16 @@ export function assemble(parts: GangsParts): Assembly {
     revisit,
     roomGrew: () => rounds.roomGrew()
   })
-  const endings = new Endings({ ledger, evictions, terminator, writes, clock, log, revisit })
+  const endings = new Endings({
+    ledger,
+    evictions,
+    terminator,
+    writes,
+    clock,
+    log,
+    podNow: uid => state.pod(uid),
+    revisit
+  })
   const barred = (uid: string): boolean => evictions.barred(uid)
   const bodies = new Bodies({ state, roster, ledger, clock, rankOf, barred })
   const preemption = new Preemption({ bodies, clock, revisit })

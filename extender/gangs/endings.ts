@@ -18,6 +18,8 @@ export type EndingsParts = {
   readonly writes: WriteQueue
   readonly clock: Clock
   readonly log: Log
+  /** As the watch shows it. */
+  readonly podNow: (uid: string) => Pod | undefined
   readonly revisit: (gang: string) => void
 }
 
@@ -39,9 +41,10 @@ export class Endings {
     const hold = this.#parts.ledger.hold(key)
     const leavers = [...(hold?.leavers.values() ?? [])].filter(({ evict, whole }) => evict && whole !== undefined)
     for (const members of Map.groupBy(leavers, ({ whole }) => whole).values()) {
-      const pods = members.map(({ pod }) => pod)
+      const pods = members.map(({ pod }) => this.#parts.podNow(pod.uid) ?? pod)
       const last = pods.toSorted((a, b) => (a.name < b.name ? -1 : 1)).at(-1)
-      if (hold && last && !pods.some(isMarked)) this.#mark(last, { gang: key, plan: hold.plan })
+      if (hold && last && !pods.some(pod => pod.terminating || isMarked(pod)))
+        this.#mark(last, { gang: key, plan: hold.plan })
     }
   }
 
@@ -51,7 +54,7 @@ export class Endings {
     const { marked, others } = endingMembers(gang)
     for (const pod of others.length > 0 ? others : marked) {
       const [preemptor] = this.#parts.ledger.victimFor(pod.uid)
-      this.#parts.evictions.evict(pod, { gang: preemptor?.gang ?? gang.key, isWanted: () => true })
+      this.#parts.evictions.evict(pod, { gang: preemptor?.gang ?? gang.key, ending: gang.key, isWanted: () => true })
     }
   }
 

@@ -26,8 +26,15 @@ type Account = {
   inVain: boolean
 }
 
+type Asked = { readonly gang: string; readonly ending?: string | undefined; readonly account: Account | undefined }
+
 /** For whom a pod is evicted, and whether that still holds when its turn has come. */
-export type Purpose = { readonly gang: string; readonly isWanted: () => boolean }
+export type Purpose = {
+  readonly gang: string
+  /** The pod's own gang, where that is being ended: it is the one to look at again. */
+  readonly ending?: string
+  readonly isWanted: () => boolean
+}
 
 export type EvictionsParts = {
   readonly ledger: Ledger
@@ -94,16 +101,16 @@ export class Evictions {
   }
 
   /** Evicts the pod, unless that was asked for already; an attempt that failed is made again when its time has come. */
-  evict(pod: Pod, { gang, isWanted }: Purpose): void {
+  evict(pod: Pod, purpose: Purpose): void {
     const { clock, writes, terminator } = this.#parts
     const track = this.#tracks.get(pod.uid) ?? { asked: false, failures: 0, notBefore: 0 }
     this.#tracks.set(pod.uid, track)
     if (track.asked || clock.now() < track.notBefore || this.barred(pod.uid)) return
     track.asked = true
-    const account = this.#accounts.get(gang)
+    const account = this.#accounts.get(purpose.gang)
     writes.push(async () => {
       // The plan may have been given up while the eviction waited.
-      if (isWanted()) this.#settle(pod, { gang, account }, await terminator.evict(pod).catch(failed))
+      if (purpose.isWanted()) this.#settle(pod, { ...purpose, account }, await terminator.evict(pod).catch(failed))
       else this.#tracks.delete(pod.uid)
     })
   }
@@ -129,27 +136,30 @@ export class Evictions {
     this.#parts.metrics.wastedEvictions.inc(account.evicted.size)
   }
 
-  #settle(pod: Pod, { gang, account }: { gang: string; account: Account | undefined }, result: EvictResult): void {
+  #settle(pod: Pod, { gang, ending, account }: Asked, result: EvictResult): void {
     const { metrics, log } = this.#parts
     metrics.victims.inc({ outcome: result.outcome })
     if (result.outcome === 'done') {
       account?.evicted.add(pod.uid)
       if (account?.inVain) metrics.wastedEvictions.inc()
-    } else if (result.outcome === 'refused') this.#bar(gang, pod, result.message)
+    } else if (result.outcome === 'refused') this.#bar({ gang, ending }, pod, result.message)
     else if (result.outcome === 'failed') {
       log.warn({ gang, pod: nameOf(pod), reason: result.message }, 'an eviction failed; retrying')
-      this.#retry(gang, pod.uid, result.retryAfterMs ?? 0)
+      this.#retry(ending ?? gang, pod.uid, result.retryAfterMs ?? 0)
     }
   }
 
   /** A disruption budget, or the lack of a right: others have to go, if there are any. */
-  #bar(key: string, pod: Pod, message: string): void {
-    const { clock, log, withdraw, roomGrew } = this.#parts
+  #bar({ gang: key, ending }: Pick<Asked, 'gang' | 'ending'>, pod: Pod, message: string): void {
+    const { clock, log, withdraw, revisit, roomGrew } = this.#parts
     this.#tracks.delete(pod.uid)
     const count = this.#bars.get(pod.uid)?.count ?? 0
     const barMs = Math.min(maxBarMs, firstBarMs * 2 ** count)
     this.#bars.set(pod.uid, { until: clock.now() + barMs, count: count + 1 })
-    clock.after(barMs + 1, roomGrew)
+    clock.after(barMs + 1, () => {
+      roomGrew()
+      if (ending !== undefined) revisit(ending)
+    })
     log.warn({ gang: key, pod: nameOf(pod), reason: message }, 'an eviction was refused')
     withdraw(key, `the eviction of ${nameOf(pod)} was refused: ${message}`)
   }

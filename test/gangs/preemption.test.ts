@@ -193,6 +193,19 @@ t.test('what was in vain is counted, however the preemptor disappears', async t 
   t.strictSame(h.held, [])
 })
 
+t.test('a gang that is ended slowly is marked once, and an eviction that fails is made again soon', async t => {
+  const running = runningGang('v', { min: 3 }).map(each => each.with({ graceMs: 30_000 }))
+  const h = harness({ nodes: nodes(3, 'n', oneSlot), pods: [...running, ...urgent('g', 3)] })
+  let failures = 0
+  h.api.fault = write => (write.verb === 'evict' && write.pod === 'v-1' && failures++ < 2 ? 'refused' : 'none')
+  await h.run(5_000)
+  t.strictSame(h.api.written('mark'), ['v-2'])
+  t.ok(h.pod('v-1').terminating, 'after two failures')
+  await h.run(60_000)
+  t.strictSame(h.api.written('mark'), ['v-2'], 'nobody is marked again')
+  t.equal(h.gang('g').state, 'running')
+})
+
 t.test('… but no gang is left half evicted', async t => {
   const running = runningGang('v', { min: 6 })
   const h = harness({ nodes: nodes(6, 'n', oneSlot), pods: [...running, ...urgent('g', 6)], concurrency: 1 })
