@@ -2,7 +2,7 @@ import { nodeInfo, type NodeInfo, type Snapshot } from '../../policies/snapshot.
 import type { Claim, Pod } from '../../policies/types.ts'
 import type { State } from '../state.ts'
 import { placeable, type Gang } from './gang.ts'
-import type { Hold, Ledger } from './ledger.ts'
+import { cleared, type Hold, type Ledger } from './ledger.ts'
 
 /** Which holds of others count. */
 export type Which = (hold: Hold) => boolean
@@ -50,7 +50,8 @@ export class Rooms {
         const info = state.node(name)
         const others = ledger.on(name).filter(hold => hold.gang !== gang.key && which(hold))
         const held = others.flatMap(hold => [...hold.claims.values()].filter(claim => claim.node === name))
-        return info && nodeInfo(info.node, [...info.pods, ...held.map(claim => claim.pod)])
+        // Their claims stand where those stood whom they wait for.
+        return info && nodeInfo(info.node, [...cleared(info, others).pods, ...held.map(claim => claim.pod)])
       }
     }
   }

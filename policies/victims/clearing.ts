@@ -106,7 +106,7 @@ class Clearing {
   }
 }
 
-/** 1. Cheaper. 2. Room for fewer. 3. By site. 4. By kind. */
+/** 1. Cheaper. 2. As steps are taken in their turn. 3. Room for fewer. 4. By site. 5. By kind. */
 function byPrice(a: Offer, b: Offer): number {
-  return comparePrices(a.price, b.price) || a.slots - b.slots || a.site - b.site || a.kind - b.kind
+  return comparePrices(a.price, b.price) || a.rank - b.rank || a.slots - b.slots || a.site - b.site || a.kind - b.kind
 }

@@ -110,12 +110,15 @@ export class Ground {
     return now
   }
 
-  /** Equal for sites that take the same members as long as they stay as they are. */
-  likeness(site: number): string {
-    const { kinds, resources } = this.wants
-    const sizes = resources.map(name => this.infos[site]?.node.allocatable.get(name) ?? 0)
-    const free = this.#free.subarray(site * resources.length, (site + 1) * resources.length)
-    return `${kinds.map((_, kind) => (this.takes(site, kind) ? 1 : 0)).join('')} ${sizes.join()} ${free.join()}`
+  /** Of each wanted resource. */
+  free(site: number): readonly number[] {
+    const { length } = this.wants.resources
+    return [...this.#free.subarray(site * length, (site + 1) * length)]
+  }
+
+  /** What the whole node has of each wanted resource. */
+  sizes(site: number): string {
+    return this.wants.resources.map(name => this.infos[site]?.node.allocatable.get(name) ?? 0).join()
   }
 
   #count({ node, used }: NodeInfo, site: number): void {

@@ -8,6 +8,8 @@ export type Offer = {
   /** The numbers of the steps. */
   readonly steps: readonly number[]
   readonly price: Price
+  /** The last of them in their turn. */
+  readonly rank: number
   /** How many it then takes. */
   readonly slots: number
 }
@@ -37,7 +39,8 @@ export class Offers {
   make(demand: Demand): Offer | undefined {
     const ground = this.#ground
     const { site, kind, left } = demand
-    if (ground.takes(site, kind)) return { site, kind, steps: [], price: free, slots: ground.slots(site, kind) }
+    if (ground.takes(site, kind))
+      return { site, kind, steps: [], price: free, rank: -1, slots: ground.slots(site, kind) }
     const bids = this.#bids(demand)
     const taken = this.#taken(demand, bids)
     const slots = ground.slots(site, kind)
@@ -45,7 +48,8 @@ export class Offers {
     const steps = chosen.flatMap(({ lot }) => this.#tariff.closure(ground.lots.stepOf[lot] ?? 0))
     for (const lot of taken) if (ground.isGone[lot]) ground.put(lot)
     if (slots === 0 || !this.#tariff.allows(steps)) return undefined
-    return { site, kind, steps, price: priceOfAll(chosen, Math.min(slots, left)), slots }
+    const rank = Math.max(...steps.map(step => this.#tariff.rankOf(step)))
+    return { site, kind, steps, price: priceOfAll(chosen, Math.min(slots, left)), rank, slots }
   }
 
   /** What may go from the site, best value first. */

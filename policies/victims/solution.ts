@@ -19,6 +19,7 @@ export function solved(trial: Trial, allowance: Allowance, pool: Pool): readonly
   const found = cheapest(trial, allowance, { steps: pool.steps, known })
   if (found.isProven || !found.steps) return found.steps
   trial.takeAll(found.steps)
+  trial.focus(found.steps)
   const left = spared(trial, found.steps)
   trial.putAll(left)
   return left
@@ -29,9 +30,9 @@ function placed(trial: Trial, allowance: Allowance, { steps, hard }: Pool): read
   if (hard.length > mostKinds) return undefined
   let best: readonly Step[] | undefined
   for (const isFrugal of allowance.isLimited ? [false, true] : [false]) {
-    trial.focus(undefined)
     const going = cleared(trial, { open: steps, hard, allowance, isFrugal })
     if (!going) continue
+    trial.focus(going)
     const left = trial.fits() ? spared(trial, going) : undefined
     trial.putAll(going)
     if (left && (!best || compareCosts(total(left), total(best)) < 0)) best = left
@@ -42,8 +43,8 @@ function placed(trial: Trial, allowance: Allowance, { steps, hard }: Pool): read
 /** The first steps in their turn that are enough, as far as budgets allow them, without those that prove needless. */
 function shortest(trial: Trial, allowance: Allowance, steps: readonly Step[]): readonly Step[] | undefined {
   const legal = allowedOf(allowance, steps)
-  trial.focus(undefined)
   trial.takeAll(legal)
+  trial.focus(legal)
   const left = trial.fits() ? spared(trial, enough(trial, legal)) : undefined
   trial.putAll(legal)
   return left

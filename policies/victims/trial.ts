@@ -5,6 +5,7 @@ import { Snapshot } from '../snapshot.ts'
 import type { Ground } from './ground.ts'
 import { Proof } from './proof.ts'
 import type { Step } from './steps.ts'
+import { thinned } from './thinning.ts'
 
 /** After so many plans that came to no end none is made any more: what is not proven counts as not fitting. */
 const mostDoubts = 8
@@ -110,22 +111,15 @@ export class Trial {
     return this.#plan(this.ground.useful)
   }
 
-  /**
-   * From now on, unless undefined, only these steps are taken and put: of other sites that are alike no more are
-   * planned with than there are members.
-   */
+  /** From now on, unless undefined, only these steps are taken and put: other sites matter as far as they are of use. */
   focus(steps: readonly Step[] | undefined): void {
     this.#field = this.ground.useful
     if (this.isCounted || !steps) return
+    this.totals()
     const touched = new Set(steps.flatMap(step => [...this.sitesOf(step)]))
-    const counts = new Map<string, number>()
-    this.#field = this.ground.useful.filter(site => {
-      if (touched.has(site)) return true
-      const likeness = this.ground.likeness(site)
-      const count = counts.get(likeness) ?? 0
-      counts.set(likeness, count + 1)
-      return count < this.request.pods.length
-    })
+    const others = this.ground.useful.filter(site => !touched.has(site) && this.#takesAny(site))
+    const kept = new Set(thinned(this.ground, others))
+    this.#field = this.ground.useful.filter(site => touched.has(site) || kept.has(site))
   }
 
   /** False where each kind for itself finds too little room: then no plan is worth making. */
@@ -149,7 +143,7 @@ export class Trial {
   }
 
   #plan(field: readonly number[]): ReadonlyMap<string, string> | undefined {
-    const takers = field.filter(site => this.#totals.some((_, kind) => this.#slotsOf(site, kind) > 0))
+    const takers = field.filter(site => this.#takesAny(site))
     this.asked += takers.length
     const cluster = new Snapshot(
       takers.map(site => this.ground.now(site)),
@@ -160,6 +154,10 @@ export class Trial {
     if (found.outcome !== 'planned') return undefined
     this.#proof.record(this.request.pods, found.nodes)
     return found.nodes
+  }
+
+  #takesAny(site: number): boolean {
+    return this.#totals.some((_, kind) => this.#slotsOf(site, kind) > 0)
   }
 
   #slotsOf(site: number, kind: number): number {
