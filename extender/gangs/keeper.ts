@@ -1,4 +1,5 @@
 import { runFilters, type Profile } from '../../policies/framework.ts'
+import { refusals } from '../../policies/names.ts'
 import type { Pod } from '../../policies/types.ts'
 import type { Clock } from '../clock.ts'
 import type { State } from '../state.ts'
@@ -12,6 +13,8 @@ import { cleared, type Hold, type Ledger } from './ledger.ts'
 import type { Planning } from './planning.ts'
 import type { Refusals } from './refusals.ts'
 
+/** A nominee that is not sent to be bound for so long, while its condition says that no node takes it, is refused. */
+const lingerMs = 5_000
 /** When to look whether a suspicion has been met with silence; see refusals.ts. */
 const silenceMs = 3_100
 
@@ -35,11 +38,15 @@ export type KeeperParts = {
   readonly revisit: (gang: string) => void
 }
 
+type Lingering = { readonly node: string; readonly since: number }
+
 /** Keeps holds honest: gives up what cannot start any more, where it is learnt and at once. */
 export class Keeper {
   readonly #parts: KeeperParts
   /** Gang → when its hold expired last, on the wall clock: it stands behind its equals from then on. */
   readonly #expired = new Map<string, number>()
+  /** Gang → member's uid → since when it is nominated for that node and not sent to be bound, in monotonic milliseconds. */
+  readonly #lingering = new Map<string, ReadonlyMap<string, Lingering>>()
 
   constructor(parts: KeeperParts) {
     this.#parts = parts
@@ -55,6 +62,7 @@ export class Keeper {
     this.#parts.evictions.withdrawn(key)
     this.#parts.commit.forget(key)
     this.#expired.delete(key)
+    this.#lingering.delete(key)
     this.#parts.refusals.forget(key)
   }
 
@@ -75,6 +83,7 @@ export class Keeper {
   /** Takes out of the gang's hold what is not to be placed any more, and gives up a plan that cannot start. */
   review(gang: Gang): void {
     this.#dropPlaced(gang)
+    this.#suspectLingering(gang.key)
     this.#dropRefused(gang.key)
     const { ledger, commit } = this.#parts
     // All who stood are gone: what is left is no more than a plan.
@@ -155,6 +164,31 @@ export class Keeper {
     lost(hold.gang)
   }
 
+  /** kube-scheduler that refuses a pod in the words of the last time writes nothing, so nobody hears of it. */
+  #suspectLingering(key: string): void {
+    const { clock, refusals: learnt, revisit } = this.#parts
+    const before = this.#lingering.get(key)
+    const now = new Map<string, Lingering>()
+    for (const { pod, node } of this.#refusedNominees(key)) {
+      const known = before?.get(pod.uid)
+      const entry = known?.node === node ? known : { node, since: clock.now() }
+      now.set(pod.uid, entry)
+      const left = entry.since + lingerMs - clock.now()
+      if (left > 0) clock.after(left + 1, () => revisit(key))
+      else if (!learnt.suspected(pod.uid, node)) this.refused(pod, node, [])
+    }
+    if (now.size > 0) this.#lingering.set(key, now)
+    else this.#lingering.delete(key)
+  }
+
+  #refusedNominees(key: string): { readonly pod: Pod; readonly node: string }[] {
+    const { ledger, state, commit } = this.#parts
+    return [...(ledger.hold(key)?.claims ?? [])].flatMap(([uid, { node }]) => {
+      const pod = state.pod(uid)
+      return pod && !commit.has(uid) && isRefusedNominee(pod, node) ? [{ pod, node }] : []
+    })
+  }
+
   #dropPlaced(gang: Gang): void {
     const { ledger, barrier } = this.#parts
     const live = new Set(placeable(gang).map(pod => pod.uid))
@@ -199,4 +233,10 @@ export class Keeper {
     ledger.renew(hold.gang, clock.now() + holdTtlMs)
     clock.after(holdTtlMs + 1, () => revisit(hold.gang))
   }
+}
+
+/** Nominated for that node and let go, and kube-scheduler's last word was that no node takes it. */
+function isRefusedNominee({ gates, nominatedNodeName, scheduled }: Pod, node: string): boolean {
+  const isRefused = scheduled?.reason === 'Unschedulable' && !scheduled.message.includes(refusals.waiting)
+  return gates.length === 0 && nominatedNodeName === node && isRefused
 }

@@ -148,3 +148,21 @@ t.test('a gang finds its way round a node that kube-scheduler does not give it',
     t.strictSame([h.held, h.nominated], [[], []])
   }
 })
+
+t.test('a refusal in the words of the last time is noticed, although nothing is written', async t => {
+  const words = {
+    status: 'False',
+    reason: 'Unschedulable',
+    message: '0/2 nodes are available: 2 cannot allocate all claims'
+  }
+  const members = pods(2, 'a', each => each.gang('a', 2).cpu(1000).with({ scheduled: words }))
+  const h = harness({ scheduler: false, nodes: nodes(3, 'n', each => each.cpu(1)), pods: members })
+  await h.run(1_000)
+  t.strictSame(h.nominated, ['a-0@n-0', 'a-1@n-1'])
+  // One comes to be bound; of the other nothing is heard.
+  void h.bind('a-0', 'n-0')
+  await h.run(4_000)
+  t.strictSame(h.held, ['a-0@n-0', 'a-1@n-1'], 'it may only be slow')
+  await h.run(6_000)
+  t.notOk(h.held.includes('a-1@n-1'), 'that node is given up')
+})

@@ -280,6 +280,27 @@ holds(
   [small]
 )
 
+/** The most that may go of each body under some condition; budgets apart. */
+const most = (bodies: readonly Body[], may: (going: readonly Pod[], body: Body) => boolean): readonly Pod[] =>
+  bodies.flatMap(body => choices(body).findLast(choice => may(choice, body)) ?? [])
+
+holds('nobody of higher priority goes, and no gang whole, where others would do', one => {
+  const free = { ...one, budgets: [] }
+  const answer = ask(free)
+  if (answer.outcome !== 'evict' || answer.victims.length === 0) return true
+  const [priority, gangs] = costOf(one.bodies, uidsOf(goingOf(answer)))
+  const lower = most(one.bodies, (going, { worth }) => going.every(each => worth.get(each.uid)!.priority < priority))
+  const partly = most(
+    one.bodies,
+    (going, { worth, pods }) =>
+      (pods.length === 1 || going.length < pods.length) &&
+      going.every(each => worth.get(each.uid)!.priority <= priority)
+  )
+  return (
+    planWithout(free, lower).outcome !== 'planned' && (gangs === 0 || planWithout(free, partly).outcome !== 'planned')
+  )
+})
+
 const turned = <T>(items: readonly T[], by: number): T[] => items.map((_, index) => items[(index + by) % items.length]!)
 
 holds('orders change nothing', one => {
