@@ -57,6 +57,7 @@ function search(
   request: VictimRequest,
   { profile, trusting }: Way
 ): Found | { readonly failure: string } | undefined {
+  if (request.bodies.length === 0) return { failure: vain }
   const steps = stepsOf(request.bodies)
   const ground = new Ground(snapshot, steps, new Wants(request, { filters: profile.filters, trusting }))
   const trial = new Trial(ground, { steps, request, profile })

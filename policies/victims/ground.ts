@@ -1,6 +1,6 @@
+import { joined, type NodeInfo, nodeInfo, type Snapshot } from '../snapshot.ts'
 import { Amounts } from './amounts.ts'
 import { type Lots, lotsOf } from './lots.ts'
-import { joined, type NodeInfo, nodeInfo, type Snapshot } from '../snapshot.ts'
 import type { Step } from './steps.ts'
 import type { Wants } from './wants.ts'
 

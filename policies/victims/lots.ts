@@ -1,9 +1,9 @@
+import type { NodeInfo } from '../snapshot.ts'
+import type { Shape } from '../types.ts'
 import type { Amounts } from './amounts.ts'
 import { type Groups, grouped } from './groups.ts'
 import { placesOf } from './places.ts'
-import type { NodeInfo } from '../snapshot.ts'
 import type { Step } from './steps.ts'
-import type { Shape } from '../types.ts'
 
 /**
  * What goes from one node by one step is a lot. There are tens of thousands of them, so they are numbers into flat
@@ -91,8 +91,8 @@ class Builder {
   }
 
   add(site: number, position: number, shape: Shape): void {
+    if (site === none) return
     const at = (this.#fromSite[site] ?? 0) + position
-    if (site === none || this.#lotOf[at] !== none) return
     const last = this.#last[site] ?? none
     const amounts = this.#amounts.of(shape)
     if (last >= this.#ofStep) {

@@ -1,6 +1,6 @@
-import { grouped } from './groups.ts'
 import type { NodeInfo } from '../snapshot.ts'
 import type { Pod } from '../types.ts'
+import { grouped } from './groups.ts'
 
 /** By pod: on which of the nodes it stands, and as the how manieth there; -1 for a pod that stands on none of them. */
 export type Places = { readonly nodes: Int32Array; readonly positions: Int32Array }

@@ -17,7 +17,7 @@ export type Pool = {
 export function* pools(trial: Trial, steps: readonly Step[]): Generator<Pool, void> {
   const taken: Step[] = []
   for (const [, tier] of Map.groupBy(steps, step => step.turn.priority)) {
-    taken.push(...tier)
+    for (const step of tier) taken.push(step)
     trial.takeAll(taken)
     trial.focus(undefined)
     if (!trial.fits()) continue

@@ -1,7 +1,7 @@
 import type { Body } from '../bodies.ts'
-import { compareCosts, type Cost, costOf, nothing } from './cost.ts'
 import { compare } from '../text.ts'
 import type { Pod } from '../types.ts'
+import { compareCosts, type Cost, costOf, nothing } from './cost.ts'
 
 /** One portion of a body: one more of its surplus, or all that is left of it. */
 export type Step = {

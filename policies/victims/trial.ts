@@ -36,7 +36,7 @@ export class Trial {
   readonly #totals: number[]
   readonly #isStale: Uint8Array
   readonly #stale: number[] = []
-  /** Sites that are planned with. */
+  /** The sites that are planned with. */
   #field: readonly number[]
   readonly #proof: Proof
 

@@ -355,25 +355,52 @@ t.test('among many', async t => {
     const gang = pods(2, 'm', one => one.cpu(4000))
     t.match(shown({ nodes: many, bodies: gangs, gang, want: '' }), { victims: 'g0-0,g0-1,g23-0,g23-1' })
   })
+  const spare = nodes(40, 'x')
+  const crowd = (lostWork: number) => spare.map((each, index) => single(on(`c${index}`, each.obj().name), { lostWork }))
+  const ask = (some: readonly NodeBuilder[], bodies: readonly Body[], gang: readonly PodBuilder[]) =>
+    shown({ nodes: [...some, ...spare], bodies, gang, want: '' })
   await t.test('a gang on many nodes is dear for one member, cheap for many', async t => {
     const wide = body(
       'ns/wide',
       many.map((each, index) => on(`w${index}`, each.obj().name)),
-      { lostWork: 1 }
+      { lostWork: 2 }
     )
-    const spare = nodes(40, 'x')
-    const singles = spare.map((each, index) =>
-      body(`ns/s${index}`, [on(`s${index}`, each.obj().name)], { lostWork: 30 })
-    )
-    const ask = (count: number) =>
-      shown({
-        nodes: [...many, ...spare],
-        bodies: [wide, ...singles],
-        gang: pods(count, 'm', whole => whole.cpu(4000)),
-        want: ''
-      })
-    t.match(ask(1), { victims: 's0' })
-    t.equal((ask(41) as { victims: string }).victims.split(',').length, 41)
+    const narrow = spare.map((each, index) => {
+      const { name } = each.obj()
+      return body(`ns/s${index}`, [on(`s${index}-0`, name, 2), on(`s${index}-1`, name, 2)], { lostWork: 30 })
+    })
+    const gang = pods(40, 'm', one => one.cpu(4000))
+    t.match(ask(many, [wide, ...narrow], gang.slice(0, 1)), { victims: 's0-0,s0-1' })
+    t.match(ask(many, [wide, ...narrow], gang), { victims: /^(w\d+,){39}w\d+$/ })
+  })
+  await t.test('what proves needless on a node is not paid for', async t => {
+    const small = pods(3, 's', one => one.cpu(1000).on('n-0')).map(each => single(each, { lostWork: 1 }))
+    const large = single(on('large', 'n-0'), { lostWork: 10 })
+    const other = single(on('other', 'n-1'), { lostWork: 12 })
+    const some = [node('n-0').cpu(7), node('n-1')]
+    t.match(ask(some, [...small, large, other, ...crowd(99)], [whole('m')]), { victims: 'large' })
+  })
+  await t.test('members with the fewest places are placed first', async t => {
+    const bodies = [
+      single(on('a', 'n-0'), { lostWork: 1 }),
+      single(on('b', 'n-1'), { lostWork: 5 }),
+      single(on('c', 'n-2', 1), { lostWork: 3 })
+    ]
+    const rest = [on('o', 'n-2', 3)]
+    const gang = [core('m'), whole('n')]
+    const answer = shown({
+      nodes: [...three, ...spare],
+      bodies: [...bodies, ...crowd(99)],
+      others: rest,
+      gang,
+      want: ''
+    })
+    t.match(answer, { victims: 'a,c' })
+  })
+  await t.test('members of very many shapes take the place of the cheapest', async t => {
+    const gang = Array.from({ length: 9 }, (_, index) => pod(`m${index}`).cpu(3001 + index))
+    const bodies = spare.map((each, index) => single(on(`c${index}`, each.obj().name), { lostWork: index }))
+    t.match(ask([], bodies, gang), { victims: 'c0,c1,c2,c3,c4,c5,c6,c7,c8' })
   })
 })
 
