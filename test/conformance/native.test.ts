@@ -3,7 +3,7 @@
  * is what happens without muster, and the filter calls of cycles that are only simulated leave nothing behind.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { isBinding, isPodWrite } from '../control-plane/api-proxy.ts'
 import type { Lab } from '../control-plane/lab.ts'
 import { gangs, stockConfig } from '../control-plane/muster.ts'
@@ -96,6 +96,33 @@ function watchMuster(lab: Lab): () => Promise<{ readonly looks: number; readonly
   }
 }
 
+/**
+ * Plays in the case's namespace; if that comes to nothing while muster holds nothing, once more beside a fresh
+ * kube-scheduler. The alpha's group cycle now and then leaves a pod assumed on a node for as long as the process lives
+ * (seen: "Too many pods" of two empty nodes, and of one again after the nodes had been created anew). Answers the
+ * namespace that was played in.
+ */
+async function playOn(
+  t: Test,
+  lab: Lab,
+  namespace: string,
+  attempt: (namespace: string) => Promise<void>
+): Promise<string> {
+  try {
+    await attempt(namespace)
+    return namespace
+  } catch (error) {
+    if ((await lab.holds()) > 0) throw error
+    t.comment(`once more beside a fresh kube-scheduler: ${String(error).split('\n')[0]}`)
+  }
+  await lab.scheduler.kill()
+  await lab.clear()
+  await lab.start()
+  const again = await lab.createNamespace(`${namespace}-again`)
+  await attempt(again)
+  return again
+}
+
 if (lab) {
   let stock: Outcome | undefined
 
@@ -114,10 +141,12 @@ if (lab) {
     t.match(stock, { fits: { bound: 10 }, waits: { bound: 0 }, partly: { bound: 2 }, forming: { bound: 0 } })
   })
 
-  scenario(t, lab, ['native groups beside muster: the same'], async (t, ns) => {
-    await lab.createNodes('node', 12)
+  scenario(t, lab, ['native groups beside muster: the same'], async (t, first) => {
     const end = watchMuster(lab)
-    await play(lab, ns)
+    const ns = await playOn(t, lab, first, async namespace => {
+      await lab.createNodes('node', 12)
+      await play(lab, namespace)
+    })
     const calls = lab.verbs.of('filter').length
     t.ok(calls > 0, `${calls} filter calls`)
     await sleep(window)
@@ -148,13 +177,15 @@ if (lab) {
     t.strictSame([...answers], [''], 'muster refused no node')
   })
 
-  scenario(t, lab, ['a native group that waits goes when room appears, beside a gang of muster'], async (t, ns) => {
-    await lab.createNodes('node', 4)
-    await createGroup(lab, ns, 'waits', 6)
-    await lab.createPods(ns, members('waits', 6))
-    await lab.waitFor('it was asked for', () => lab.verbs.of('filter').length > 0)
-    await lab.createPods(ns, gangObjects({ name: 'ours', size: 4, gated: true }))
-    await gangIsBound(lab, ns, 'ours', 4)
+  scenario(t, lab, ['a native group that waits goes when room appears, beside a gang of muster'], async (t, first) => {
+    const ns = await playOn(t, lab, first, async namespace => {
+      await lab.createNodes('node', 4)
+      await createGroup(lab, namespace, 'waits', 6)
+      await lab.createPods(namespace, members('waits', 6))
+      await lab.waitFor('it was asked for', () => lab.verbs.of('filter').length > 0)
+      await lab.createPods(namespace, gangObjects({ name: 'ours', size: 4, gated: true }))
+      await gangIsBound(lab, namespace, 'ours', 4)
+    })
     t.equal(boundOf(lab, ns, 'waits'), 0, 'the native group waits')
     await lab.createNodes('more', 6)
     await lab.waitFor('all are bound', () => boundIn(lab, ns) === 10)
