@@ -3,7 +3,7 @@ import { type FilterPlugin, runFilters } from './framework.ts'
 import type { Finding } from './placement.ts'
 import type { Explanation, PlanRequest } from './plan.ts'
 import { joined, type NodeInfo, type Snapshot } from './snapshot.ts'
-import { compare } from './text.ts'
+import { compare, nameOf } from './text.ts'
 import type { Pod } from './types.ts'
 
 /** The reason of a node that kube-scheduler refused for a cause that is not modelled here. */
@@ -24,7 +24,7 @@ export function explain(snapshot: Snapshot, request: PlanRequest, { board, found
     if (reason) reasons.set(reason, (reasons.get(reason) ?? 0) + 1)
   }
   const placed = Math.min(found.picks.length, need)
-  const pod = blocked ? `${blocked.namespace}/${blocked.name}` : ''
+  const pod = blocked ? nameOf(blocked) : ''
   const sorted = new Map([...reasons].toSorted(([a, x], [b, y]) => y - x || compare(a, b)))
   const head = `${placed} of ${need} members fit; `
   const tail = blocked

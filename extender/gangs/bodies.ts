@@ -4,7 +4,6 @@ import { parseDuration, parseTime } from '../../policies/parse.ts'
 import { compare } from '../../policies/text.ts'
 import { outranks, type Rank } from '../../policies/ranks.ts'
 import type { Pod } from '../../policies/types.ts'
-
 import type { Clock } from '../clock.ts'
 import type { State } from '../state.ts'
 import { type Gang, satisfied } from './gang.ts'
@@ -54,8 +53,7 @@ export class Bodies {
 
   /** Whether the pod is protected from every preemption of ours and of kube-scheduler's: it started too short a time ago. */
   isFresh(pod: Pod): boolean {
-    const key = this.#parts.roster.keyOf(pod)
-    const gang = key === undefined ? undefined : this.#parts.roster.gang(key)
+    const gang = this.#gangOf(pod)
     const minimum = gang ? gang.minRuntimeMs : parseDuration(pod.annotations.get(annotations.minRuntime) ?? '')
     if (minimum === undefined || minimum === 0) return false
     return this.#parts.clock.wall() - startOf(gang ? gang.members.map(member => member.pod) : [pod]) < minimum
@@ -63,9 +61,13 @@ export class Bodies {
 
   /** Whether the pod's gang is being ended whole: it will be evicted. */
   isEnding(pod: Pod): boolean {
-    const key = this.#parts.roster.keyOf(pod)
-    const gang = key === undefined ? undefined : this.#parts.roster.gang(key)
-    return gang?.ending === true
+    return this.#gangOf(pod)?.ending === true
+  }
+
+  #gangOf(pod: Pod): Gang | undefined {
+    const { roster } = this.#parts
+    const key = roster.keyOf(pod)
+    return key === undefined ? undefined : roster.gang(key)
   }
 
   #mayGo(pod: Pod, rank: Rank): boolean {

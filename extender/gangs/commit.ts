@@ -1,4 +1,5 @@
 import { commit as record } from '../../policies/names.ts'
+import { nameOf } from '../../policies/text.ts'
 import type { Pod } from '../../policies/types.ts'
 import type { Clock } from '../clock.ts'
 import { reasonOf } from '../errors.ts'
@@ -177,7 +178,7 @@ export class Commit {
   /** Takes the outcome into state and ledger in one synchronous step. */
   #settle(pod: Pod, hold: Hold, result: BindResult): string {
     const { ledger, log } = this.#parts
-    const on = { pod: `${pod.namespace}/${pod.name}`, gang: hold.gang, plan: hold.plan }
+    const on = { pod: nameOf(pod), gang: hold.gang, plan: hold.plan }
     switch (result.outcome) {
       case 'bound':
         this.#bound(pod, hold)

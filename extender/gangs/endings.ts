@@ -1,4 +1,5 @@
 import { endingMark } from '../../policies/names.ts'
+import { nameOf } from '../../policies/text.ts'
 import type { Pod } from '../../policies/types.ts'
 import type { Clock } from '../clock.ts'
 import { reasonOf } from '../errors.ts'
@@ -74,9 +75,9 @@ export class Endings {
     })
   }
 
-  #settle({ namespace, name }: Pod, result: WriteResult): void {
+  #settle(pod: Pod, result: WriteResult): void {
     if (result.outcome === 'failed')
-      this.#parts.log.warn({ pod: `${namespace}/${name}`, reason: result.message }, 'could not mark a victim; retrying')
+      this.#parts.log.warn({ pod: nameOf(pod), reason: result.message }, 'could not mark a victim; retrying')
   }
 }
 

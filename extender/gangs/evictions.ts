@@ -1,3 +1,4 @@
+import { nameOf, someOf } from '../../policies/text.ts'
 import type { Pod } from '../../policies/types.ts'
 import type { Clock } from '../clock.ts'
 import { reasonOf } from '../errors.ts'
@@ -13,8 +14,6 @@ const maxBackoffMs = 10_000
 /** A pod whose eviction was refused is nobody's victim for so long, doubling each time. */
 const firstBarMs = 10_000
 const maxBarMs = 300_000
-/** Of so many victims an event names some. */
-const named = 5
 
 type Track = { asked: boolean; failures: number; notBefore: number }
 
@@ -79,10 +78,9 @@ export class Evictions {
     if (pods.length === 0) return
     metrics.preemptions.inc({ outcome: 'planned' })
     this.#accounts.set(gang.key, { evicted: new Set(), inVain: false })
-    const who = `gang ${gang.namespace}/${gang.name}`
+    const who = `gang ${nameOf(gang)}`
     log.info({ gang: gang.key, plan: hold.plan, victims: pods.map(nameOf) }, 'evicts pods of lower priority')
-    const more = pods.length > named ? ` and ${pods.length - named} more` : ''
-    const note = `${who} of priority ${gang.priority} evicts ${pods.slice(0, named).map(nameOf).join(', ')}${more}`
+    const note = `${who} of priority ${gang.priority} evicts ${someOf(pods)}`
     for (const { pod } of gang.members)
       recorder.record({ pod, type: 'Normal', reason: 'Preempting', action: 'Preempting', note })
     for (const pod of pods) {
@@ -176,5 +174,4 @@ export class Evictions {
   }
 }
 
-const nameOf = ({ namespace, name }: Pod): string => `${namespace}/${name}`
 const failed = (error: unknown): EvictResult => ({ outcome: 'failed', message: reasonOf(error) })

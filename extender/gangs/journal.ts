@@ -1,4 +1,5 @@
 import type { Explanation } from '../../policies/plan.ts'
+import { nameOf } from '../../policies/text.ts'
 import type { Pod } from '../../policies/types.ts'
 import type { Clock } from '../clock.ts'
 import type { State } from '../state.ts'
@@ -91,7 +92,7 @@ export class Journal {
 
   /** The API server did not bind a member. */
   unbound(pod: Pod, hold: Hold, message: string): void {
-    const text = `member ${pod.namespace}/${pod.name} could not be bound: ${message}`
+    const text = `member ${nameOf(pod)} could not be bound: ${message}`
     this.#entry(hold.gang).unbound = text
     const note = `plan ${hold.plan}: ${text}`
     this.#parts.recorder.record({ pod, type: 'Warning', reason: 'BindingRefused', action: 'Binding', note })

@@ -1,3 +1,4 @@
+import { nameOf } from '../../policies/text.ts'
 import type { Pod } from '../../policies/types.ts'
 import type { Clock } from '../clock.ts'
 import { reasonOf } from '../errors.ts'
@@ -138,7 +139,7 @@ export class Patience {
     writes.push(async () => {
       const result = await write().catch(failed)
       if (result.outcome === 'failed' || result.outcome === 'refused')
-        log.warn({ pod: `${pod.namespace}/${pod.name}`, reason: result.message }, 'could not end a member; retrying')
+        log.warn({ pod: nameOf(pod), reason: result.message }, 'could not end a member; retrying')
       this.#ending.set(pod.uid, clock.now() + retryMs)
       clock.after(retryMs + 1, () => {
         this.#ending.delete(pod.uid)

@@ -1,4 +1,5 @@
 import type { Explanation } from '../../policies/plan.ts'
+import { someOf } from '../../policies/text.ts'
 import type { Pod } from '../../policies/types.ts'
 import { placeable, satisfied, type Gang, type GangState } from './gang.ts'
 import { missing } from './quorum.ts'
@@ -35,14 +36,9 @@ export function reasonFor(gang: Gang, known: Known): string | undefined {
   return reasons[known.state](gang, known)
 }
 
-/** Of so many a sentence names some. */
-const named = 5
-
 function leaving(pods: readonly Pod[]): string | undefined {
   if (pods.length === 0) return undefined
-  const names = pods.slice(0, named).map(({ namespace, name }) => `${namespace}/${name}`)
-  const more = pods.length > named ? ` and ${pods.length - named} more` : ''
-  return `its room is held; it waits until ${pods.length} pods have left: ${names.join(', ')}${more}`
+  return `its room is held; it waits until ${pods.length} pods have left: ${someOf(pods)}`
 }
 
 function formingReason(gang: Gang): string {

@@ -1,4 +1,5 @@
 import { gangGate } from '../../policies/names.ts'
+import { nameOf } from '../../policies/text.ts'
 import type { Pod } from '../../policies/types.ts'
 import type { Clock } from '../clock.ts'
 import { reasonOf } from '../errors.ts'
@@ -122,10 +123,7 @@ export class Reconciler {
       track.writing = false
       if (result.outcome === 'failed') {
         this.#setBack(track, result.retryAfterMs)
-        this.#parts.log.warn(
-          { pod: `${pod.namespace}/${pod.name}`, reason: result.message },
-          'a write failed; retrying'
-        )
+        this.#parts.log.warn({ pod: nameOf(pod), reason: result.message }, 'a write failed; retrying')
         this.#revisitIn(gang, track.notBefore - this.#parts.clock.now())
       }
       // The watch may have shown the write before its answer came; and should it never show it (a relist can swallow

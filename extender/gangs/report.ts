@@ -1,4 +1,4 @@
-import { compare } from '../../policies/text.ts'
+import { compare, nameOf } from '../../policies/text.ts'
 import type { Pod } from '../../policies/types.ts'
 import type { State } from '../state.ts'
 import type { Gang, GangState, MemberState } from './gang.ts'
@@ -121,8 +121,7 @@ export class Reports {
   }
 }
 
-const leavingOf = ({ leavers }: Hold): string[] =>
-  [...leavers.values()].map(({ pod }) => `${pod.namespace}/${pod.name}`).toSorted(compare)
+const leavingOf = ({ leavers }: Hold): string[] => [...leavers.values()].map(({ pod }) => nameOf(pod)).toSorted(compare)
 
 /** 1. Namespace. 2. Name. 3. muster's own dialect first. */
 function byNamespaceAndName(a: GangReport, b: GangReport): number {

@@ -1,3 +1,4 @@
+import { nameOf } from '../../policies/text.ts'
 import type { Clock } from '../clock.ts'
 import type { Commit } from './commit.ts'
 import type { Endings } from './endings.ts'
@@ -164,8 +165,7 @@ export class Rounds {
       this.watchExpiry(hold)
     }
     this.#show(gang.key)
-    for (const key of attempt.displaced)
-      keeper.withdraw(key, `gang ${gang.namespace}/${gang.name} of higher rank takes its room`)
+    for (const key of attempt.displaced) keeper.withdraw(key, `gang ${nameOf(gang)} of higher rank takes its room`)
   }
 
   /** The level-triggered backstop: whatever was missed is found by looking at everything again. */

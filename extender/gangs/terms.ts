@@ -1,6 +1,6 @@
 import { annotations } from '../../policies/names.ts'
 import { parseInteger } from '../../policies/parse.ts'
-import { compare } from '../../policies/text.ts'
+import { compare, nameOf } from '../../policies/text.ts'
 import type { Pod } from '../../policies/types.ts'
 import type { PodGroup } from '../facts.ts'
 import type { Membership } from './dialects.ts'
@@ -151,7 +151,7 @@ function sum(amounts: Iterable<number>): number {
 /** The first thing that is wrong with the members' declarations. */
 function problemOf(speakers: readonly Speaker[]): string | undefined {
   for (const { pod, said } of speakers) {
-    if (said.problem !== undefined) return `pod ${pod.namespace}/${pod.name}: ${said.problem}`
+    if (said.problem !== undefined) return `pod ${nameOf(pod)}: ${said.problem}`
   }
   return unequal(speakers, 'size', ({ minMember }) => minMember) ?? unequalRoles(speakers)
 }
@@ -185,6 +185,6 @@ const ownKeys = { size: `annotation ${annotations.minMember}`, roles: `annotatio
 function conflictWith(speakers: readonly Speaker[], group: PodGroup | undefined): string | undefined {
   const size = sizeSaid(speakers)
   if (size === undefined || group?.minMember === undefined || size === group.minMember) return undefined
-  const name = `PodGroup ${group.namespace}/${group.name} (${group.api})`
+  const name = `PodGroup ${nameOf(group)} (${group.api})`
   return `the pods say a minimum of ${size}, but minMember of ${name} says ${group.minMember}`
 }

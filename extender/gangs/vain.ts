@@ -1,5 +1,6 @@
 import type { Explanation } from '../../policies/plan.ts'
 import type { Rank } from '../../policies/ranks.ts'
+import { nameOf } from '../../policies/text.ts'
 import type { Pod } from '../../policies/types.ts'
 import type { Gang } from './gang.ts'
 
@@ -36,8 +37,6 @@ export class Vain {
     this.#entries.clear()
   }
 }
-
-const nameOf = ({ namespace, name }: Pod): string => `${namespace}/${name}`
 
 /** Shapes in their order, each with how often it follows itself. */
 function keyOf({ profile, preempts }: Gang, { pods, need }: Question): string {
