@@ -4,37 +4,39 @@ import type { LabelSelector, NodeTerm, Pod, Requirement, Taint, Toleration, Node
 type Labels = Readonly<Record<string, string>>
 
 /** Whether labels meet a selector; an absent selector matches nothing, an empty one everything, as upstream. */
-export function selects(selector: LabelSelector | undefined, labels: Labels = {}): boolean {
-  if (selector === undefined) return false
+export function selects(selector: LabelSelector | null | undefined, labels: Labels = {}): boolean {
+  if (!selector) return false
   if (!matchesLabels(selector.matchLabels ?? {}, labels)) return false
   return (selector.matchExpressions ?? []).every(requirement => meets(requirement, labels))
 }
 
 /** Whether each wanted label is there with its value. */
 export function matchesLabels(wanted: Labels, labels: Labels = {}): boolean {
-  for (const key of Object.keys(wanted)) if (labels[key] !== wanted[key]) return false
+  for (const key of Object.keys(wanted)) if (!Object.hasOwn(labels, key) || labels[key] !== wanted[key]) return false
   return true
 }
 
-/** Whether labels meet one requirement of a selector. */
-function meets({ key, operator, values = [] }: Requirement, labels: Labels): boolean {
-  const value = labels[key]
-  switch (operator) {
-    case 'In':
-      return value !== undefined && values.includes(value)
-    case 'NotIn':
-      return value === undefined || !values.includes(value)
-    case 'Exists':
-      return value !== undefined
-    case 'DoesNotExist':
-      return value === undefined
-    case 'Gt':
-      return Number(value) > Number(values[0])
-    case 'Lt':
-      return Number(value) < Number(values[0])
-    default:
-      return false
-  }
+export type Operator = 'In' | 'NotIn' | 'Exists' | 'DoesNotExist' | 'Gt' | 'Lt'
+type Test = (value: string | undefined, values: readonly string[]) => boolean
+
+const tests: Readonly<Record<Operator, Test>> = {
+  In: (value, values) => value !== undefined && values.includes(value),
+  NotIn: (value, values) => value === undefined || !values.includes(value),
+  Exists: value => value !== undefined,
+  DoesNotExist: value => value === undefined,
+  Gt: (value, [bound]) => integer(value) > integer(bound),
+  Lt: (value, [bound]) => integer(value) < integer(bound)
+}
+
+/** NaN where the text is no whole number, so that it is neither more nor less than anything. */
+function integer(text: string | undefined): number {
+  return text !== undefined && /^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN
+}
+
+/** Whether labels meet one requirement of a selector; a missing key meets the negative ones, nothing an unknown operator. */
+export function meets({ key, operator, values = [] }: Requirement, labels: Labels): boolean {
+  const test = Object.hasOwn(tests, operator) ? tests[operator as Operator] : () => false
+  return test(Object.hasOwn(labels, key) ? labels[key] : undefined, values)
 }
 
 /** Whether a node meets a pod's nodeSelector and required node affinity. */

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { labelSelectorMatches } from '../../extender/embedded/store/label-selector.ts'
+import type { LabelSelector } from '../../extender/embedded/kinds.ts'
+import { selects } from '../../extender/embedded/selectors.ts'
 import { asked } from './api-call.ts'
 import { configMaps, type Loose, pod, pods } from './http-rig.ts'
 
@@ -106,7 +107,7 @@ const other = (operator: string, ...values: string[]) => ({ matchExpressions: [{
 
 t.test('label selectors, as objects hold them', async t => {
   const labels = { app: 'web', n: '5' }
-  const cases: Record<string, [selector: unknown, want: boolean]> = {
+  const cases: Record<string, [selector: LabelSelector | undefined, want: boolean]> = {
     'none selects nothing': [undefined, false],
     'an empty one selects everything': [{}, true],
     'a label that is there': [{ matchLabels: { app: 'web' } }, true],
@@ -123,8 +124,7 @@ t.test('label selectors, as objects hold them', async t => {
     'an operator that nobody knows': [one('Near', 'web'), false],
     'a key of every object': [{ matchLabels: { toString: 'x' } }, false]
   }
-  for (const [name, [selector, want]] of Object.entries(cases))
-    t.equal(labelSelectorMatches(selector, labels), want, name)
+  for (const [name, [selector, want]] of Object.entries(cases)) t.equal(selects(selector, labels), want, name)
 })
 
 const fieldCases: Record<string, Record<string, string>> = {

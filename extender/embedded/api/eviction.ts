@@ -1,5 +1,6 @@
 import type { DeleteOptions } from '../store/client.ts'
-import { labelSelectorMatches } from '../store/label-selector.ts'
+import type { LabelSelector } from '../kinds.ts'
+import { selects } from '../selectors.ts'
 import { type KubeObject, type Reference, StatusError } from '../store/objects.ts'
 import { checkDeletion, type Deletion } from './deletion.ts'
 import { type Fields, fields, list } from './fields.ts'
@@ -34,7 +35,7 @@ function isFree({ metadata, status }: KubeObject): boolean {
 function charge({ writer, budgets }: Parts, pod: KubeObject, options: Options): void {
   const { namespace = '', labels = {} } = pod.metadata
   const all = writer.ground.store.table(budgets.stored).list(namespace)
-  const own = all.filter(({ spec }) => labelSelectorMatches(fields(spec)['selector'], labels))
+  const own = all.filter(({ spec }) => selects(fields(spec)['selector'] as LabelSelector | null | undefined, labels))
   if (own.length > 1)
     throw new StatusError(
       500,

@@ -1,37 +1,8 @@
+import { meets, type Operator } from '../selectors.ts'
 import type { Matcher } from './store.ts'
 
-/** One condition on labels. */
-export type Requirement = {
-  readonly key: string
-  readonly operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist' | 'Gt' | 'Lt'
-  readonly values: readonly string[]
-}
-
-/** Whether labels meet all conditions; a missing key meets the negative ones. */
-function meets(labels: Readonly<Record<string, string>>, requirements: readonly Requirement[]): boolean {
-  return requirements.every(requirement => meetsOne(labels, requirement))
-}
-
-type Test = (value: string | undefined, values: readonly string[]) => boolean
-
-const tests: Readonly<Record<Requirement['operator'], Test>> = {
-  In: (value, values) => value !== undefined && values.includes(value),
-  NotIn: (value, values) => value === undefined || !values.includes(value),
-  Exists: value => value !== undefined,
-  DoesNotExist: value => value === undefined,
-  Gt: (value, [bound]) => integer(value) > integer(bound),
-  Lt: (value, [bound]) => integer(value) < integer(bound)
-}
-
-/** NaN where the text is no whole number, so that it is neither more nor less than anything. */
-function integer(text: string | undefined): number {
-  return text !== undefined && /^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN
-}
-
-function meetsOne(labels: Readonly<Record<string, string>>, { key, operator, values }: Requirement): boolean {
-  const test = Object.hasOwn(tests, operator) ? tests[operator] : () => false
-  return test(Object.hasOwn(labels, key) ? labels[key] : undefined, values)
-}
+/** One condition on labels, as read from a query. */
+type Requirement = { readonly key: string; readonly operator: Operator; readonly values: readonly string[] }
 
 /** A selector as queries spell it (`app=web,tier in (a, b),!old`); throws a one-line Error where it is none. */
 function parseLabelSelector(selector: string): readonly Requirement[] {
@@ -51,7 +22,7 @@ function parseLabelSelector(selector: string): readonly Requirement[] {
 export function labelMatcher(selector: string | undefined): Matcher | undefined {
   if (selector === undefined || selector.trim() === '') return undefined
   const requirements = parseLabelSelector(selector)
-  return object => meets(object.metadata.labels ?? {}, requirements)
+  return object => requirements.every(requirement => meets(requirement, object.metadata.labels ?? {}))
 }
 
 const token = /\s*(==|!=|[=,()!<>]|[^\s=,()!<>]+)/y
@@ -70,7 +41,7 @@ function tokensOf(selector: string): string[] {
 
 const operators: ReadonlySet<string> = new Set(['=', '==', '!=', ',', '(', ')', '!', '<', '>'])
 
-type Reading = readonly [Requirement['operator'], (tokens: string[], selector: string) => readonly string[]]
+type Reading = readonly [Operator, (tokens: string[], selector: string) => readonly string[]]
 
 /** How each operator is meant, and how what follows it is read. */
 const readings: Readonly<Record<string, Reading>> = {
@@ -151,26 +122,3 @@ function setOf(tokens: string[]): readonly string[] {
 
 const complaint = (found: string, expected: string): Error =>
   new Error(`unable to parse requirement: found '${found}', expected: ${expected}`)
-
-/** A `metav1.LabelSelector` as conditions; a missing one selects nothing and is undefined. */
-function requirementsOf(selector: unknown): readonly Requirement[] | undefined {
-  if (typeof selector !== 'object' || selector === null) return undefined
-  const { matchLabels = {}, matchExpressions = [] } = selector as {
-    readonly matchLabels?: Readonly<Record<string, string>>
-    readonly matchExpressions?: readonly {
-      key: string
-      operator: Requirement['operator']
-      values?: readonly string[]
-    }[]
-  }
-  const labels = Object.entries(matchLabels).map(
-    ([key, value]): Requirement => ({ key, operator: 'In', values: [value] })
-  )
-  return [...labels, ...matchExpressions.map(({ key, operator, values = [] }) => ({ key, operator, values }))]
-}
-
-/** Whether a `metav1.LabelSelector` selects these labels. */
-export function labelSelectorMatches(selector: unknown, labels: Readonly<Record<string, string>>): boolean {
-  const requirements = requirementsOf(selector)
-  return requirements !== undefined && meets(labels, requirements)
-}

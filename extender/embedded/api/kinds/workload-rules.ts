@@ -1,4 +1,4 @@
-import { labelSelectorMatches } from '../../store/label-selector.ts'
+import { selects } from '../../selectors.ts'
 import type { Problem } from '../errors.ts'
 import { equal, type Fields, fields, isFields, without } from '../fields.ts'
 import { annotationProblems, labelMapProblems } from '../names.ts'
@@ -44,7 +44,7 @@ function selectorProblems({ selector, template }: Fields, kind: string): readonl
 export function matchProblems({ selector, template }: Fields): readonly Problem[] {
   const labels = fields(fields(fields(template)['metadata'])['labels']) as Readonly<Record<string, string>>
   const detail = '`selector` does not match template `labels`'
-  if (labelSelectorMatches(selector, labels)) return []
+  if (isFields(selector) && selects(selector, labels)) return []
   return [{ field: 'spec.template.metadata.labels', type: 'invalid', value: labels, detail }]
 }
 
