@@ -1,18 +1,11 @@
 import t, { type Test } from 'tap'
 import { asked, causesOf } from './api-call.ts'
+import { choice, invalid, key, negative, port } from './complaints.ts'
 import { type Loose, pods } from './http-rig.ts'
 
 const main = { name: 'main', image: 'none' }
-const key =
-  "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
 const label =
   "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
-const negative = 'must be greater than or equal to 0'
-const port = 'must be between 1 and 65535, inclusive'
-const invalid = (field: string, value: unknown, text: string) =>
-  `${field}: Invalid value: ${JSON.stringify(value)}: ${text}`
-const choice = (field: string, value: string, ...known: string[]) =>
-  `${field}: Unsupported value: "${value}": supported values: ${known.map(each => `"${each}"`).join(', ')}`
 
 /** What is wrong with a spec, field by field; nothing where it is made. */
 type Cases = Record<string, [spec: Loose, ...want: string[]]>

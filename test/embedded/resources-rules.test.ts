@@ -1,19 +1,12 @@
 import t, { type Test } from 'tap'
 import { asked, causesOf } from './api-call.ts'
+import { choice, invalid, key, negative, port } from './complaints.ts'
 import { configMaps, type Loose } from './http-rig.ts'
 
 const core = (plural: string) => `/api/v1/namespaces/default/${plural}`
 const of = (group: string, plural: string) => `/apis/${group}/v1/namespaces/default/${plural}`
-const key =
-  "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
 const subdomain =
   "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
-const negative = 'must be greater than or equal to 0'
-const port = 'must be between 1 and 65535, inclusive'
-const invalid = (field: string, value: unknown, text: string) =>
-  `${field}: Invalid value: ${JSON.stringify(value)}: ${text}`
-const choice = (field: string, value: string, ...known: string[]) =>
-  `${field}: Unsupported value: "${value}": supported values: ${known.map(each => `"${each}"`).join(', ')}`
 
 /** What is wrong with an object, field by field; nothing where it is made. */
 type Cases = Record<string, [given: Loose, ...want: string[]]>
@@ -27,6 +20,7 @@ function check(t: Test, path: string, cases: Cases) {
   }
 }
 
+const elsewhere = (value: string) => invalid('involvedObject.namespace', value, 'does not match event.namespace')
 const meta = (more: object) => ({ metadata: { name: 'x', ...more } })
 
 t.test('metadata', async t => {
@@ -331,7 +325,6 @@ t.test('nodes, leases, budgets, classes, events', async t => {
       choice('preemptionPolicy', 'Maybe', 'PreemptLowerPriority', 'Never')
     ]
   })
-  const elsewhere = (value: string) => invalid('involvedObject.namespace', value, 'does not match event.namespace')
   check(t, core('events'), {
     'of what has no namespace': [about()],
     'of another namespace': [about('other'), elsewhere('other')],
