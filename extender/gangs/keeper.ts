@@ -104,8 +104,8 @@ export class Keeper {
     const found = ledger.of(pod.uid)
     if (found?.claim.node !== node) return
     const { gang } = found.hold
-    const siblings = this.#siblings(found.hold, node)
-    if (refusals.suspect({ pod, gang, node, offered, siblings }, state.snapshot())) {
+    const taken = this.#taken(found.hold, node)
+    if (refusals.suspect({ pod, gang, node, offered, ...taken }, state.snapshot())) {
       this.#drop(found.hold, pod.uid, `kube-scheduler refuses node ${node}`)
     } else clock.after(silenceMs, () => revisit(found.hold.gang))
   }
@@ -114,6 +114,14 @@ export class Keeper {
   offered(pod: Pod, names: () => readonly string[]): void {
     const key = this.#parts.groupOf(pod)
     if (key !== undefined && this.#parts.refusals.unlearn(pod, names)) this.#parts.lost(key)
+  }
+
+  /** What kube-scheduler has taken of the gang, seen from a node that it refuses to one more member. */
+  #taken(hold: Hold, node: string): { readonly siblings: number; readonly uneven: boolean } {
+    const siblings = this.#siblings(hold, node)
+    const toCome = [...hold.claims.values()].filter(claim => !this.#parts.commit.has(claim.pod.uid))
+    const elsewhere = new Set(toCome.map(claim => claim.node).filter(other => other !== node))
+    return { siblings, uneven: [...elsewhere].some(other => this.#siblings(hold, other) < siblings) }
   }
 
   /** Members of the gang that kube-scheduler took on that node: they stand there, or wait to be bound. */
@@ -204,7 +212,7 @@ export class Keeper {
     for (const { pod, node } of ledger.hold(key)?.claims.values() ?? []) {
       const hold = ledger.hold(key)
       if (!hold || !refusals.suspected(pod.uid, node)) continue
-      const refusal = { pod, gang: key, node, siblings: this.#siblings(hold, node) }
+      const refusal = { pod, gang: key, node, ...this.#taken(hold, node) }
       // It came through after all.
       if (commit.has(pod.uid)) refusals.clear(pod.uid)
       else if (refusals.confirmBySilence(refusal, state.snapshot())) {

@@ -8,6 +8,8 @@ const confirmMs = 1_000
 const silenceMs = 3_000
 /** How long a lesson is believed, even when the node does not change. */
 const lessonMs = 120_000
+/** So many refusals of a gang may be a matter of its members' order; then it is their number that counts. */
+const maxUneven = 8
 /** Below this many feasible nodes kube-scheduler offers all of them (`minFeasibleNodesToFind`). */
 const completeBelow = 100
 
@@ -20,12 +22,14 @@ export type Refusal = {
   readonly offered: readonly string[] | undefined
   /** Members of the gang that it did take on that node. */
   readonly siblings: number
+  /** Members are still to come to other nodes, where fewer stand by now: it may be no more than their order. */
+  readonly uneven: boolean
 }
 
 type Suspicion = { readonly node: string; readonly since: number; readonly offered: readonly string[] | undefined }
 type Lesson = { readonly info: NodeInfo | undefined; readonly until: number }
-/** The members of a gang get in each other's way; `most` of them go to one node, where that was found out. */
-type Apart = { readonly until: number; readonly most: number | undefined }
+/** The members of a gang get in each other's way; `most` of them go to one node, infinite until that is found out. */
+type Apart = { readonly until: number; readonly most: number; readonly uneven: number }
 
 /**
  * What kube-scheduler teaches about constraints that muster does not model (volumes, inter-pod affinity, spread,
@@ -108,7 +112,7 @@ export class Refusals {
   apart(gang: string): number | undefined {
     const known = this.#apart.get(gang)
     if (!known || known.until <= this.#clock.now()) return undefined
-    return known.most ?? Number.POSITIVE_INFINITY
+    return known.most
   }
 
   #learn(refusal: Refusal, snapshot: Snapshot): void {
@@ -119,13 +123,18 @@ export class Refusals {
   }
 
   /**
-   * The node takes members, only not so many. Where others would take this one, it is a matter of spreading them; where
-   * none would, or they are spread already, it is the number that counts.
+   * The node takes members, only not so many. Where others would take this one, or more are on their way to emptier
+   * nodes (a spread over nodes has every step even, and kube-scheduler comes to the members in its own order), it is a
+   * matter of spreading them; where none would, or they are spread already, it is the number that counts.
    */
-  #learnApart({ gang, offered, siblings }: Refusal, until: number): void {
-    const known = this.apart(gang)
-    const counts = known !== undefined || offered?.length === 0
-    this.#apart.set(gang, { until, most: counts ? Math.min(known ?? siblings, siblings) : undefined })
+  #learnApart({ gang, offered, siblings, uneven: isUneven }: Refusal, until: number): void {
+    const known = this.#apart.get(gang)
+    const most = this.apart(gang)
+    const uneven = (known?.uneven ?? 0) + Number(isUneven)
+    const isOrder = isUneven && uneven <= maxUneven
+    const counts = !isOrder && (most !== undefined || offered?.length === 0)
+    const before = most ?? Number.POSITIVE_INFINITY
+    this.#apart.set(gang, { until, most: counts ? Math.min(before, siblings) : before, uneven })
   }
 
   #learnNodes({ pod, gang, node, offered }: Refusal, snapshot: Snapshot, until: number): void {

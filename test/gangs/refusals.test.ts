@@ -67,6 +67,52 @@ t.test('a member that is refused where another of its gang was taken makes the g
   t.strictSame(h.held, ['a-0@n-0', 'a-1@n-1', 'a-2@n-2'])
 })
 
+/** Four members on two nodes, dealt out since they may not all stand together; kube-scheduler has taken one, on n-0. */
+async function dealt(): Promise<Harness> {
+  const roomy = nodes(2, 'n', each => each.cpu(8))
+  const h = harness({ scheduler: false, nodes: roomy, pods: pods(4, 'a', each => each.gang('a', 4).cpu(1000)) })
+  await h.run(100)
+  void h.bind('a-0', 'n-0')
+  for (let time = 0; time < 2; time++) {
+    h.gangs.refusedInTree(h.pod('a-1'), 'n-0', ['n-1'])
+    await h.run(1_100)
+  }
+  t.strictSame(h.held, ['a-0@n-0', 'a-1@n-1', 'a-2@n-0', 'a-3@n-1'])
+  void h.bind('a-0', 'n-0')
+  return h
+}
+
+/** kube-scheduler has no node for a-2, planned on n-0, and says so twice. */
+async function refuseThird(h: Harness): Promise<void> {
+  for (let time = 0; time < 2; time++) {
+    h.gangs.refusedInTree(h.pod('a-2'), 'n-0', [])
+    await h.run(1_100)
+  }
+}
+
+t.test('a refusal while others are on their way to an emptier node is a matter of order, not of number', async t => {
+  const h = await dealt()
+  await refuseThird(h)
+  t.strictSame(h.held, ['a-0@n-0', 'a-1@n-1', 'a-2@n-0', 'a-3@n-1'], 'planned as before')
+})
+
+t.test('a refusal when all nodes are filled evenly is a matter of number', async t => {
+  const h = await dealt()
+  void h.bind('a-1', 'n-1')
+  await refuseThird(h)
+  t.strictSame([h.gang('a').state, h.held], ['waiting', []])
+})
+
+t.test('a gang that is refused out of order again and again is not asked for ever', async t => {
+  const h = await dealt()
+  for (let time = 0; time < 9; time++) {
+    t.equal(h.held.length, 4, `after ${time} refusals`)
+    void h.bind('a-0', 'n-0')
+    await refuseThird(h)
+  }
+  t.strictSame([h.gang('a').state, h.held], ['waiting', []])
+})
+
 t.test('members that may not stand together wait where there are too few nodes', async t => {
   const h = harness({
     nodes: nodes(2, 'n', each => each.cpu(8)),
