@@ -17,6 +17,7 @@ import { Keeper } from './keeper.ts'
 import { Ledger } from './ledger.ts'
 import { gangMetrics, initialise } from './metrics.ts'
 import { Patience } from './patience.ts'
+import { Moves } from './moves.ts'
 import { Planning } from './planning.ts'
 import { Preemption } from './preemption.ts'
 import type { Binder, Log, Nominator, OnViolation, Recorder, Terminator } from './ports.ts'
@@ -122,11 +123,15 @@ export function assemble(parts: GangsParts): Assembly {
     revisit
   })
   const barred = (uid: string): boolean => evictions.barred(uid)
-  const bodies = new Bodies({ state, roster, ledger, clock, rankOf, barred })
-  const preemption = new Preemption({ bodies, clock, revisit })
+  const isOurs = (pod: Pod): boolean => profileOf(pod) !== undefined
+  const bodies = new Bodies({ state, roster, ledger, clock, rankOf, isOurs, barred })
+  const isSent = (uid: string): boolean => evictions.isSent(uid)
+  const moves = new Moves({ state, ledger, clock, rankOf, isSent, roomGrew: () => rounds.roomGrew() })
+  const isFor: Moves['isFor'] = (hold, pod) => moves.isFor(hold, pod)
+  const preemption = new Preemption({ bodies, profileOf, clock, revisit })
   const rooms = new Rooms({ state, ledger, groupOf })
   const plans = { state, ledger, refusals, clock, holdTtlMs }
-  const planning = new Planning({ ...plans, rooms, preemption, metrics, epoch: parts.epoch, groupOf })
+  const planning = new Planning({ ...plans, rooms, preemption, moves, metrics, epoch: parts.epoch, groupOf })
   const plannedNode = (uid: string): string | undefined => ledger.openFor(uid)?.claim.node
   const arrived = (uid: string): boolean => commit.has(uid)
   const standBack: Patience['standBack'] = key => patience.standBack(key)
@@ -153,11 +158,11 @@ export function assemble(parts: GangsParts): Assembly {
   })
   const keeper = new Keeper({
     ...plans,
-    planning,
     barrier,
     commit,
     journal,
     evictions,
+    moves,
     groupOf,
     profileOf,
     lost,
@@ -172,9 +177,9 @@ export function assemble(parts: GangsParts): Assembly {
     resyncMs: parts.resyncMs
   })
   const coordinator = new Coordinator({
-    ...{ state, roster, ledger, planning, keeper, refusals, rounds, clock, holdTtlMs },
+    ...{ state, roster, ledger, planning, keeper, refusals, rounds, moves, clock, holdTtlMs },
     ...effects
   })
-  const guard = new Guard({ state, ledger, binder, clock, log, rankOf, withdraw })
+  const guard = new Guard({ state, ledger, binder, clock, log, rankOf, isFor, withdraw })
   return { roster, ledger, bodies, guard, commit, keeper, journal, coordinator }
 }

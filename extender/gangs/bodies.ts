@@ -9,6 +9,7 @@ import type { State } from '../state.ts'
 import { type Gang, satisfied } from './gang.ts'
 import { isWhole, survives } from './quorum.ts'
 import type { Ledger } from './ledger.ts'
+import { single } from './profiles.ts'
 import type { Roster } from './roster.ts'
 
 /** Pods of this priority and above keep the cluster itself alive (`system-cluster-critical`). */
@@ -18,6 +19,8 @@ export type BodiesParts = {
   readonly state: State
   readonly roster: Roster
   readonly rankOf: (pod: Pod) => Rank
+  /** Whether the pod's scheduler name has a profile. */
+  readonly isOurs: (pod: Pod) => boolean
   readonly ledger: Ledger
   readonly clock: Clock
   /** The API server refused the pod's eviction a short while ago. */
@@ -51,6 +54,25 @@ export class Bodies {
     return { bodies, budgets: budgets.list }
   }
 
+  /**
+   * Single pods that a gang of that rank may move, since they rank no higher and are given back by their controllers:
+   * those that say so, or all that could say so. Not where rules that muster does not model decide where they may go.
+   */
+  movable(rank: Rank, which: 'marked' | 'all'): Prey {
+    const { state, rankOf } = this.#parts
+    const may = (pod: Pod): boolean =>
+      (which === 'all' || pod.annotations.get(annotations.movable) === 'true') &&
+      this.#isSingle(pod) &&
+      pod.controller !== undefined &&
+      !pod.inTree &&
+      !outranks(rankOf(pod), rank) &&
+      this.#isFree(pod, rank)
+    const found = state.snapshot().nodes.flatMap(({ pods }) => pods.filter(may))
+    const budgets = this.#budgets(found)
+    const bodies = found.filter(pod => budgets.count(pod) <= 1).map(pod => this.#single(pod))
+    return { bodies, budgets: budgets.list }
+  }
+
   /** Whether the pod is protected from every preemption of ours and of kube-scheduler's: it started too short a time ago. */
   isFresh(pod: Pod): boolean {
     const gang = this.#gangOf(pod)
@@ -70,9 +92,20 @@ export class Bodies {
     return key === undefined ? undefined : roster.gang(key)
   }
 
+  /** One of ours, and no part of a gang. */
+  #isSingle(pod: Pod): boolean {
+    const gang = this.#gangOf(pod)
+    return this.#parts.isOurs(pod) && (gang === undefined || gang.dialect === single)
+  }
+
   #mayGo(pod: Pod, rank: Rank): boolean {
-    const { ledger, barred, rankOf } = this.#parts
-    if (!outranks(rank, rankOf(pod)) || isUntouchable(pod) || barred(pod.uid) || this.isFresh(pod)) return false
+    return outranks(rank, this.#parts.rankOf(pod)) && this.#isFree(pod, rank)
+  }
+
+  /** Nothing protects it, and it is not on its way out for somebody else. */
+  #isFree(pod: Pod, rank: Rank): boolean {
+    const { ledger, barred } = this.#parts
+    if (isUntouchable(pod) || barred(pod.uid) || this.isFresh(pod)) return false
     // It leaves already, or somebody of at least this rank waits for its room.
     if (pod.terminating || this.isEnding(pod)) return false
     return !ledger.victimFor(pod.uid).some(hold => hold.firm || !outranks(rank, hold.rank))

@@ -6,6 +6,7 @@ import { formerPlan } from './adoption.ts'
 import type { Evictions } from './evictions.ts'
 import type { Keeper } from './keeper.ts'
 import type { Ledger } from './ledger.ts'
+import type { Moves } from './moves.ts'
 import type { Planning } from './planning.ts'
 import type { Reconciler } from './reconciler.ts'
 import type { Refusals } from './refusals.ts'
@@ -20,6 +21,7 @@ export type CoordinatorParts = {
   readonly keeper: Keeper
   readonly reconciler: Reconciler
   readonly evictions: Evictions
+  readonly moves: Moves
   readonly refusals: Refusals
   readonly rounds: Rounds
   readonly clock: Clock
@@ -116,6 +118,7 @@ export class Coordinator implements StateListener {
     const { state, ledger, keeper } = this.#parts
     const node = state.nodeOf(pod)
     if (node === undefined) return
+    this.#parts.moves.settled(pod, node)
     if (pod.nodeName !== undefined) ledger.releaseMember(pod.uid)
     keeper.checkNode(node)
   }

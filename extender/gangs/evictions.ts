@@ -15,10 +15,12 @@ const maxBackoffMs = 10_000
 const firstBarMs = 10_000
 const maxBarMs = 300_000
 
-type Track = { asked: boolean; failures: number; notBefore: number }
+/** `isSent`: the API server has been asked, and has not said no. */
+type Track = { asked: boolean; isSent: boolean; failures: number; notBefore: number }
 
 /** What became of a plan that evicts. */
 type Account = {
+  readonly counter: GangMetrics['preemptions']
   /** Uids of who has been evicted for it. */
   readonly evicted: Set<string>
   /** It was given up: whoever is evicted now went in vain. */
@@ -71,21 +73,37 @@ export class Evictions {
     return (this.#bars.get(uid)?.until ?? 0) > this.#parts.clock.now()
   }
 
+  /** Whether the pod's eviction can no longer be called off. */
+  isSent(uid: string): boolean {
+    return this.#tracks.get(uid)?.isSent === true
+  }
+
   /** Tells whose room it is to be, and that they have to go. */
   announce(gang: Gang, hold: Hold): void {
     const { log, recorder, metrics } = this.#parts
-    const pods = [...hold.leavers.values()].filter(({ evict }) => evict).map(({ pod }) => pod)
-    if (pods.length === 0) return
-    metrics.preemptions.inc({ outcome: 'planned' })
-    this.#accounts.set(gang.key, { evicted: new Set(), inVain: false })
-    const who = `gang ${nameOf(gang)}`
-    log.info({ gang: gang.key, plan: hold.plan, victims: pods.map(nameOf) }, 'evicts pods of lower priority')
-    const note = `${who} of priority ${gang.priority} evicts ${someOf(pods)}`
+    const leavers = [...hold.leavers.values()].filter(({ evict }) => evict)
+    if (leavers.length === 0) return
+    const isMove = leavers.every(({ to }) => to !== undefined)
+    const counter = isMove ? metrics.consolidations : metrics.preemptions
+    counter.inc({ outcome: 'planned' })
+    this.#accounts.set(gang.key, { counter, evicted: new Set(), inVain: false })
+    const pods = leavers.map(({ pod }) => pod)
+    const who = `gang ${nameOf(gang)} of priority ${gang.priority}`
+    const { told, does, done } = isMove ? moving : evicting
+    log.info({ gang: gang.key, plan: hold.plan, victims: pods.map(nameOf) }, told)
+    const note = `${who} ${does} ${someOf(pods)}`
     for (const { pod } of gang.members)
-      recorder.record({ pod, type: 'Normal', reason: 'Preempting', action: 'Preempting', note })
-    for (const pod of pods) {
-      const why = `evicted for ${who} of priority ${gang.priority}, which needs its room on node ${pod.nodeName ?? ''}`
-      recorder.record({ pod, type: 'Warning', reason: 'Preempted', action: 'Preempting', note: why })
+      recorder.record({
+        pod,
+        type: 'Normal',
+        reason: isMove ? 'Consolidating' : 'Preempting',
+        action: 'Preempting',
+        note
+      })
+    for (const { pod, to } of leavers) {
+      const until = to === undefined ? '' : `; node ${to} has room for what takes its place, which is held`
+      const why = `${done} for ${who}, which needs its room on node ${pod.nodeName ?? ''}${until}`
+      recorder.record({ pod, type: 'Warning', reason: isMove ? 'Moved' : 'Preempted', action: 'Preempting', note: why })
     }
   }
 
@@ -101,14 +119,15 @@ export class Evictions {
   /** Evicts the pod, unless that was asked for already; an attempt that failed is made again when its time has come. */
   evict(pod: Pod, purpose: Purpose): void {
     const { clock, writes, terminator } = this.#parts
-    const track = this.#tracks.get(pod.uid) ?? { asked: false, failures: 0, notBefore: 0 }
+    const track = this.#tracks.get(pod.uid) ?? { asked: false, isSent: false, failures: 0, notBefore: 0 }
     this.#tracks.set(pod.uid, track)
     if (track.asked || clock.now() < track.notBefore || this.barred(pod.uid)) return
     track.asked = true
     const account = this.#accounts.get(purpose.gang)
     writes.push(async () => {
       // The plan may have been given up while the eviction waited.
-      if (purpose.isWanted()) this.#settle(pod, { ...purpose, account }, await terminator.evict(pod).catch(failed))
+      track.isSent = purpose.isWanted()
+      if (track.isSent) this.#settle(pod, { ...purpose, account }, await terminator.evict(pod).catch(failed))
       else this.#tracks.delete(pod.uid)
     })
   }
@@ -121,7 +140,8 @@ export class Evictions {
 
   /** The gang's quorum is on its nodes: nobody left in vain. */
   started(key: string): void {
-    if (this.#accounts.delete(key)) this.#parts.metrics.preemptions.inc({ outcome: 'completed' })
+    this.#accounts.get(key)?.counter.inc({ outcome: 'completed' })
+    this.#accounts.delete(key)
   }
 
   /** The plan is given up: who has been evicted for it went in vain. */
@@ -130,7 +150,7 @@ export class Evictions {
     if (!account) return
     account.inVain = true
     this.#accounts.delete(key)
-    this.#parts.metrics.preemptions.inc({ outcome: 'withdrawn' })
+    account.counter.inc({ outcome: 'withdrawn' })
     this.#parts.metrics.wastedEvictions.inc(account.evicted.size)
   }
 
@@ -169,9 +189,14 @@ export class Evictions {
     const backoff = Math.max(retryAfterMs, Math.min(maxBackoffMs, firstBackoffMs * 2 ** track.failures))
     track.failures += 1
     track.asked = false
+    track.isSent = false
     track.notBefore = clock.now() + backoff
     clock.after(backoff + 1, () => revisit(key))
   }
 }
+
+/** How it is said. */
+const evicting = { told: 'evicts pods of lower priority', does: 'evicts', done: 'evicted' }
+const moving = { told: 'moves pods that stand in its way', does: 'moves', done: 'moved' }
 
 const failed = (error: unknown): EvictResult => ({ outcome: 'failed', message: reasonOf(error) })

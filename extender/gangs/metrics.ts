@@ -18,6 +18,7 @@ export type GangMetrics = {
   readonly oldestPartial: Gauge
   readonly violations: Counter<'invariant'>
   readonly preemptions: Counter<'outcome'>
+  readonly consolidations: Counter<'outcome'>
   readonly victims: Counter<'outcome'>
   readonly wastedEvictions: Counter
 }
@@ -99,9 +100,15 @@ export function gangMetrics(registry: Registry, collect: () => void): GangMetric
       labelNames: ['outcome'] as const,
       registers
     }),
+    consolidations: new Counter({
+      name: 'muster_consolidations_total',
+      help: 'Plans that move pods marked movable: made, started on the freed room, or given up after evictions.',
+      labelNames: ['outcome'] as const,
+      registers
+    }),
     victims: new Counter({
       name: 'muster_victims_total',
-      help: 'Evictions for gangs of higher priority, by how they ended.',
+      help: 'Evictions for gangs, of lower priority or marked movable, by how they ended.',
       labelNames: ['outcome'] as const,
       registers
     }),
@@ -120,7 +127,10 @@ export function initialise(metrics: GangMetrics): void {
     metrics.transitions.inc({ to: state }, 0)
   }
   for (const outcome of ['opened', 'failed', 'timeout']) metrics.barriers.inc({ outcome }, 0)
-  for (const outcome of ['planned', 'completed', 'withdrawn']) metrics.preemptions.inc({ outcome }, 0)
+  for (const outcome of ['planned', 'completed', 'withdrawn']) {
+    metrics.preemptions.inc({ outcome }, 0)
+    metrics.consolidations.inc({ outcome }, 0)
+  }
   for (const outcome of ['done', 'gone', 'conflict', 'refused', 'failed']) metrics.victims.inc({ outcome }, 0)
   for (const invariant of ['I1', 'I4', 'I5', 'I6']) metrics.violations.inc({ invariant }, 0)
 }

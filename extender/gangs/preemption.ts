@@ -1,6 +1,10 @@
 import type { Body } from '../../policies/bodies.ts'
+import { type Consolidation, consolidation, isInPieces, type Move, type Rooms } from '../../policies/consolidation.ts'
+import type { Profile } from '../../policies/framework.ts'
+import { annotations } from '../../policies/names.ts'
 import type { Explanation, PlanRequest } from '../../policies/plan.ts'
 import type { Snapshot } from '../../policies/snapshot.ts'
+import { someOf } from '../../policies/text.ts'
 import type { Claim, Pod } from '../../policies/types.ts'
 import { victims } from '../../policies/victims.ts'
 import type { Clock } from '../clock.ts'
@@ -12,10 +16,13 @@ import type { Leaver } from './ledger.ts'
 const stuckMs = 30_000
 /** After a search in vain the next one of the gang waits so many times as long as it took, for the verbs' sake. */
 const restFactor = 20
+/** How long advice is repeated before it is found anew. */
+const adviceMs = 30_000
 const nobody: Prey = { bodies: [], budgets: [] }
 
 export type PreemptionParts = {
   readonly bodies: Bodies
+  readonly profileOf: (pod: Pod) => Profile | undefined
   readonly clock: Clock
   readonly revisit: (gang: string) => void
 }
@@ -25,6 +32,8 @@ export type Clearing = {
   readonly outcome: 'evict'
   readonly nodes: ReadonlyMap<string, string>
   readonly leavers: ReadonlyMap<string, Leaver>
+  /** Where room is to be held for those of the leavers that are moved. */
+  readonly moves: readonly Move[]
 }
 
 /** The gang has no room: what is asked, the room that there is, and why it is not enough. */
@@ -35,11 +44,13 @@ type Entry = {
   readonly since: number
   /** Monotonic: no search before. */
   notBefore: number
+  /** What would help, in words, if anything would; found at that monotonic time. */
+  advice: { readonly at: number; readonly text: string | undefined } | undefined
 }
 
 /**
- * Finds the room that a gang could have if others left: first those that leave anyway, then victims of lower priority.
- * Only simulates; who gets the answer holds the room and evicts.
+ * Finds the room that a gang could have if others left: first those that leave anyway, then pods that may be moved to
+ * where they fit as well, then victims of lower priority. Only simulates; who gets the answer holds the room and evicts.
  */
 export class Preemption {
   readonly #parts: PreemptionParts
@@ -60,16 +71,19 @@ export class Preemption {
       if (found.outcome === 'evict') return withLeaving(found, leaving)
     }
     this.#searched = undefined
-    if (!this.#maySearch(gang)) return need.explanation
+    const rooms = { now: need.room, later: room }
+    if (!this.#maySearch(gang)) return gang.preempts ? need.explanation : this.#advised(gang, rooms, need)
     this.#searched = gang.key
     const from = this.#parts.clock.now()
-    const found = this.#victims(gang, { ...need, room }, this.#parts.bodies.below(gang.rank))
+    const moved = this.#moved(gang, rooms, need)
+    const found = moved ?? this.#victims(gang, { ...need, room }, this.#parts.bodies.below(gang.rank))
     if (found.outcome === 'evict') {
       this.#entries.delete(gang.key)
       return withLeaving(found, leaving)
     }
+    const explained = this.#advised(gang, rooms, { ...need, explanation: found })
     this.#rest(gang, from)
-    return found
+    return explained
   }
 
   /** Whether the last search for the gang went as far as it ever will: nobody who asks for the same need ask again. */
@@ -98,20 +112,57 @@ export class Preemption {
     const whole = new Set(bodies.filter(isWhole).map(body => body.key))
     const leavers = found.victims.map(({ pod, body }): [string, Leaver] => [
       pod.uid,
-      { pod, evict: true, whole: whole.has(body) ? body : undefined }
+      { pod, evict: true, whole: whole.has(body) ? body : undefined, to: undefined }
     ])
-    return { outcome: 'evict', nodes: found.nodes, leavers: new Map(leavers) }
+    return { outcome: 'evict', nodes: found.nodes, leavers: new Map(leavers), moves: [] }
+  }
+
+  /** Nobody loses but the time of a start. */
+  #moved(gang: Gang, rooms: Rooms, need: Need): Clearing | undefined {
+    const found = this.#consolidation(gang, rooms, { ...need, which: 'marked' })
+    if (!found) return undefined
+    const leavers = found.moves.map(({ pod, to }): [string, Leaver] => [
+      pod.uid,
+      { pod, evict: true, whole: undefined, to }
+    ])
+    return { outcome: 'evict', nodes: found.nodes, leavers: new Map(leavers), moves: found.moves }
+  }
+
+  #consolidation(gang: Gang, rooms: Rooms, { request, which }: Moving): Consolidation | undefined {
+    if (!isInPieces(rooms.later, request)) return undefined
+    const { bodies, profileOf } = this.#parts
+    const { bodies: movable, budgets } = bodies.movable(gang.rank, which)
+    return consolidation(rooms, { ...request, movable, budgets, profileOf }, gang.profile)
+  }
+
+  /** The explanation, and who would have to move where nobody is moved. */
+  #advised(gang: Gang, rooms: Rooms, { request, explanation }: Need): Explanation {
+    const entry = this.#entry(gang.key)
+    const now = this.#parts.clock.now()
+    if (!entry.advice || entry.advice.at + adviceMs <= now) {
+      const moves = this.#consolidation(gang, rooms, { request, which: 'all' })?.moves
+      entry.advice = { at: now, text: moves && `it would fit if ${someOf(moves.map(({ pod }) => pod))} ${advised}` }
+    }
+    const { text } = entry.advice
+    return text === undefined ? explanation : { ...explanation, message: `${explanation.message}; ${text}` }
   }
 
   #maySearch(gang: Gang): boolean {
     if (!gang.preempts) return false
     const { clock, revisit } = this.#parts
     const now = clock.now()
-    const entry = this.#entries.get(gang.key) ?? { since: now, notBefore: 0 }
-    this.#entries.set(gang.key, entry)
+    const entry = this.#entry(gang.key)
     const left = Math.max(entry.since + gang.preemptionDelayMs, entry.notBefore) - now
     if (left > 0) clock.after(left + 1, () => revisit(gang.key))
     return left <= 0
+  }
+
+  #entry(key: string): Entry {
+    const known = this.#entries.get(key)
+    if (known) return known
+    const entry: Entry = { since: this.#parts.clock.now(), notBefore: 0, advice: undefined }
+    this.#entries.set(key, entry)
+    return entry
   }
 
   #rest({ key }: Gang, from: number): void {
@@ -129,11 +180,15 @@ export class Preemption {
   }
 }
 
+type Moving = { readonly request: PlanRequest; readonly which: 'marked' | 'all' }
+
+const advised = `moved to other nodes (pods whose annotation ${annotations.movable} is "true" are moved by muster)`
+
 /** The pods that leave those nodes anyway have to be gone as well. */
-function withLeaving({ outcome, nodes, leavers }: Clearing, leaving: readonly Claim[]): Clearing {
+function withLeaving({ outcome, nodes, leavers, moves }: Clearing, leaving: readonly Claim[]): Clearing {
   const used = new Set(nodes.values())
   const also = leaving
     .filter(({ node }) => used.has(node))
-    .map(({ pod }): [string, Leaver] => [pod.uid, { pod, evict: false, whole: undefined }])
-  return { outcome, nodes, leavers: new Map([...leavers, ...also]) }
+    .map(({ pod }): [string, Leaver] => [pod.uid, { pod, evict: false, whole: undefined, to: undefined }])
+  return { outcome, nodes, leavers: new Map([...leavers, ...also]), moves }
 }
