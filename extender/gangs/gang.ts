@@ -139,6 +139,7 @@ export function gangOf(
     dialect: declared.dialect,
     name: declared.name,
     members,
+    problem: terms.problem ?? mixture(members, profiles),
     profile,
     priority: Math.min(...sorted.map(pod => pod.priority)),
     rank: lowest(sorted.map(profiles.rank)),
@@ -146,6 +147,15 @@ export function gangOf(
     ending: members.some(({ pod, state }) => (state === 'bound' || state === 'running') && isMarked(pod)),
     createdAt: first.createdAt
   }
+}
+
+/** Members that are planned by different rules have no plan in common. */
+function mixture(members: readonly Member[], profiles: Profiles): string | undefined {
+  const live = members.filter(({ state }) => state !== 'terminating' && state !== 'succeeded' && state !== 'failed')
+  const parties = [...Map.groupBy(live, ({ pod }) => profiles.of(pod)?.name).values()]
+  if (parties.length <= 1) return undefined
+  const said = parties.flatMap(([first]) => first ?? []).map(({ pod }) => `${pod.name} says ${pod.schedulerName}`)
+  return `schedulerName must lead to one profile for every member: ${said.join(', ')}`
 }
 
 function membersOf(pods: readonly Pod[], completed: Membership['completed'], { profiles, nodeOf }: Lookup): Member[] {

@@ -248,3 +248,13 @@ t.test('gangs of the profile muster keep their own rules beside it', async t => 
   await h.run(10_000)
   t.strictSame(placed(h), ['c', 'm-0', 'm-1'])
 })
+
+t.test('a gang whose members are planned by different rules is refused, and says so', async t => {
+  const h = scene(4, [...group('g', 2), pod('g-2').cpu(10).annotation('pod-group', 'g')])
+  await h.run(20_000)
+  t.strictSame([h.gang('g').state, h.bound], ['refused', []])
+  t.equal(
+    h.gang('g').reason,
+    'schedulerName must lead to one profile for every member: g-0 says custom-scheduler, g-2 says muster'
+  )
+})
