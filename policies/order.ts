@@ -32,7 +32,7 @@ export function order<T extends Waiting>(entries: readonly T[]): readonly T[] {
 const tierOf = ({ namespace, priority }: Waiting) => `${priority}/${namespace}`
 
 /** 1. Higher priority. 2. Smaller. 3. Older. 4. Namespace. 5. Name. 6. Key. */
-const older = (a: Waiting, b: Waiting): number =>
+export const older = (a: Waiting, b: Waiting): number =>
   b.priority - a.priority ||
   a.size - b.size ||
   a.createdAt - b.createdAt ||
