@@ -2,16 +2,15 @@ import { type Actions, evictions, type Policy, schedule } from './schedule.ts'
 import { Crowd } from './schedule/crowd.ts'
 import { Places, type Vacancy } from './schedule/places.ts'
 import { Residents } from './schedule/residents.ts'
+import { Roll } from './schedule/roll.ts'
 import { Terrain } from './schedule/terrain.ts'
 import { Tree } from './schedule/tree.ts'
-import { inTurn, takesRoom, type Unit, unitsOf } from './schedule/unit.ts'
+import { inTurn, takesRoom, type Unit } from './schedule/unit.ts'
 import type { Node, Pod } from './types.ts'
 
-type Gang = { readonly pods: Map<string, Pod>; units: readonly Unit[] }
-
 /**
- * `schedule` kept in step with a cluster that changes: after every event its actions are those that `schedule` gives for
- * the whole cluster, pods keeping the nodes that were planned for them before. The units stand in a balanced tree that
+ * `schedule` kept in step with a cluster that changes: its actions are those that `schedule` gives for the whole
+ * cluster, pods keeping the nodes that were planned for them when it was asked last. The units stand in a balanced tree that
  * knows how much room they take, so that an event costs the logarithm of their number for each unit that it affects, and
  * nothing for the others. That holds where nodes that take one of the pods that wait take them all, and where the order
  * says who may evict whom: in one namespace, or with ranks that mean the same in all. Elsewhere all is planned again.
@@ -19,9 +18,7 @@ type Gang = { readonly pods: Map<string, Pod>; units: readonly Unit[] }
 export class KeptSchedule {
   readonly #policy: Policy
   readonly #pods = new Map<string, Pod>()
-  readonly #gangs = new Map<string, Gang>()
-  /** By the uid of each of its pods. */
-  readonly #unitOf = new Map<string, Unit>()
+  readonly #roll: Roll
   readonly #terrain: Terrain
   readonly #crowd = new Crowd()
   readonly #residents = new Residents()
@@ -35,11 +32,13 @@ export class KeptSchedule {
   readonly #torn = new Set<string>()
   readonly #changedNodes = new Set<string>()
   readonly #changedPods = new Set<string>()
+  #isSettled = true
   /** Set while the order does not tell the whole plan. */
   #whole: Actions | undefined
 
   constructor(policy: Policy) {
     this.#policy = policy
+    this.#roll = new Roll(policy)
     this.#terrain = new Terrain(policy.filters)
     this.#order = new Tree(inTurn, unit => this.#weights.get(unit) ?? 0)
   }
@@ -61,16 +60,41 @@ export class KeptSchedule {
 
   setNode(node: Node): void {
     this.#turned(this.#terrain.setNode(node))
-    this.#settle()
+    this.#isSettled = false
   }
 
   removeNode(name: string): void {
     this.#turned(this.#terrain.removeNode(name))
-    this.#settle()
+    this.#isSettled = false
   }
 
-  /** What is to be done now. Costs as much as it says. */
+  /** Whether an event costs as little as was said, as things are. */
+  get isCheap(): boolean {
+    return this.#terrain.isUniform && this.#crowd.isOneScale && !this.#residents.isCrowded
+  }
+
+  /** Plans for all events so far; who asks for the plan need not. */
+  settle(): void {
+    if (this.#isSettled) return
+    this.#isSettled = true
+    const { isCheap } = this
+    if (isCheap) this.#choose()
+    if (isCheap && this.#torn.size === 0) this.#place()
+    else this.#planAll()
+    this.#changedNodes.clear()
+    this.#changedPods.clear()
+  }
+
+  /** Whether the gang of that key stands on nodes that the plan gives to others. */
+  leaves(gang: string): boolean {
+    this.settle()
+    const leaver = this.#whole?.preempt.find(({ pod }) => this.#roll.of(pod.uid)?.key === gang)
+    return this.#whole ? leaver !== undefined : this.#roll.units(gang).some(unit => this.#victims.has(unit))
+  }
+
+  /** What is to be done now: the nodes that are planned do not change but by events. */
   actions(): Actions {
+    this.settle()
     if (this.#whole) return this.#whole
     const placed = [...this.#placed].toSorted(inTurn).flatMap(unit => unit.pods)
     const bind = placed.flatMap(pod => {
@@ -90,12 +114,12 @@ export class KeptSchedule {
     if (before) this.#leave(before, groups[0])
     if (after) this.#enter(after, groups[1])
     for (const key of new Set(groups)) if (key !== undefined) this.#regroup(key)
-    this.#settle()
+    this.#isSettled = false
   }
 
   #leave(pod: Pod, key: string | undefined): void {
     this.#pods.delete(pod.uid)
-    this.#gangs.get(key ?? '')?.pods.delete(pod.uid)
+    if (key !== undefined) this.#roll.delete(pod.uid, key)
     const { nodeName } = pod
     if (nodeName === undefined || !takesRoom(pod)) return
     if (key === undefined) this.#turned(this.#terrain.setOther(nodeName, pod, false))
@@ -105,11 +129,7 @@ export class KeptSchedule {
 
   #enter(pod: Pod, key: string | undefined): void {
     this.#pods.set(pod.uid, pod)
-    if (key !== undefined) {
-      const gang = this.#gangs.get(key) ?? { pods: new Map<string, Pod>(), units: [] }
-      gang.pods.set(pod.uid, pod)
-      this.#gangs.set(key, gang)
-    }
+    if (key !== undefined) this.#roll.add(pod, key)
     const { nodeName } = pod
     if (nodeName === undefined || !takesRoom(pod)) return
     if (key === undefined) this.#turned(this.#terrain.setOther(nodeName, pod, true))
@@ -118,13 +138,9 @@ export class KeptSchedule {
   }
 
   #regroup(key: string): void {
-    const gang = this.#gangs.get(key)
-    if (!gang) return
-    for (const unit of gang.units) this.#drop(unit)
+    for (const unit of this.#roll.dissolve(key)) this.#drop(unit)
     this.#torn.delete(key)
-    gang.units = unitsOf([...gang.pods.values()], this.#policy)
-    if (gang.pods.size === 0) this.#gangs.delete(key)
-    for (const unit of gang.units) this.#add(unit)
+    for (const unit of this.#roll.form(key)) this.#add(unit)
   }
 
   #drop(unit: Unit): void {
@@ -133,14 +149,12 @@ export class KeptSchedule {
     this.#weights.delete(unit)
     this.#placed.delete(unit)
     this.#victims.delete(unit)
-    for (const { uid } of unit.pods) this.#unitOf.delete(uid)
     this.#touch(unit)
     if (!unit.stands) for (const { shape } of unit.pods) this.#turned(this.#terrain.count(shape, -1))
   }
 
   #add(unit: Unit): void {
     this.#crowd.count(unit, 1)
-    for (const { uid } of unit.pods) this.#unitOf.set(uid, unit)
     this.#touch(unit)
     if (!unit.stands) for (const { shape } of unit.pods) this.#turned(this.#terrain.count(shape, 1))
     this.#weigh(unit)
@@ -151,7 +165,7 @@ export class KeptSchedule {
     for (const node of nodes) {
       this.#changedNodes.add(node)
       for (const uid of this.#residents.on(node)) {
-        const unit = this.#unitOf.get(uid)
+        const unit = this.#roll.of(uid)
         if (unit?.stands) this.#weigh(unit)
       }
     }
@@ -172,7 +186,7 @@ export class KeptSchedule {
   #setVictim(unit: Unit, isVictim: boolean): void {
     if (!isVictim) this.#victims.delete(unit)
     else this.#victims.add(unit)
-    if (isVictim && (this.#gangs.get(unit.key)?.units.length ?? 0) > 1) this.#torn.add(unit.key)
+    if (isVictim && this.#roll.units(unit.key).length > 1) this.#torn.add(unit.key)
     else this.#torn.delete(unit.key)
   }
 
@@ -181,15 +195,6 @@ export class KeptSchedule {
       if (stands) this.#changedNodes.add(nodeName)
       else this.#changedPods.add(uid)
     }
-  }
-
-  #settle(): void {
-    const isOrdered = this.#terrain.isUniform && this.#crowd.isOneScale && !this.#residents.isCrowded
-    if (isOrdered) this.#choose()
-    if (isOrdered && this.#torn.size === 0) this.#place()
-    else this.#planAll()
-    this.#changedNodes.clear()
-    this.#changedPods.clear()
   }
 
   #planAll(): void {
@@ -221,12 +226,12 @@ export class KeptSchedule {
   }
 
   #isPlaced(uid: string): boolean {
-    const unit = this.#unitOf.get(uid)
+    const unit = this.#roll.of(uid)
     return unit !== undefined && this.#placed.has(unit)
   }
 
   #inTurn(uids: readonly string[]): readonly Pod[] {
-    const units = new Set(uids.map(uid => this.#unitOf.get(uid)).filter(unit => unit !== undefined))
+    const units = new Set(uids.map(uid => this.#roll.of(uid)).filter(unit => unit !== undefined))
     const asked = new Set(uids)
     return [...units].toSorted(inTurn).flatMap(unit => unit.pods.filter(({ uid }) => asked.has(uid)))
   }
@@ -243,7 +248,7 @@ export class KeptSchedule {
     if (!this.#terrain.takes(node)) return 'none'
     let vacancy: Vacancy = 'free'
     for (const uid of this.#residents.on(node)) {
-      const unit = this.#unitOf.get(uid)
+      const unit = this.#roll.of(uid)
       if (unit?.stands && !this.#victims.has(unit)) return 'none'
       vacancy = 'left'
     }

@@ -21,8 +21,10 @@ function busy(count: number): KeptSchedule {
 function costs(count: number): Record<string, number> {
   const kept = busy(count)
   const cost = (event: () => void): number => {
+    kept.settle()
     const before = kept.looks
     event()
+    kept.settle()
     return kept.looks - before
   }
   const add = (one: PodBuilder) => () => kept.setPod(one.obj())
@@ -32,7 +34,7 @@ function costs(count: number): Record<string, number> {
     'a pod before all others, for which the least is evicted': cost(add(first)),
     'its node is known': cost(add(first.on(kept.actions().bind[0]?.node ?? ''))),
     'it is gone': cost(() => kept.removePod('ns/first')),
-    'a gang of eight before all others': cost(() => group('eight', 8, 200).map(one => add(one)())) / 8,
+    'a gang of eight before all others': cost(() => group('eight', 8, 200).map(one => add(one)())),
     'a node is lost': cost(() => kept.removeNode('n7')),
     'it is back': cost(() => kept.setNode(node('n7').obj())),
     'a node is new': cost(() => kept.setNode(node('new').obj()))
