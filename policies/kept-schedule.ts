@@ -1,10 +1,10 @@
 import { type Actions, evictions, type Policy, schedule } from './schedule.ts'
 import { Crowd } from './schedule/crowd.ts'
 import { Places, type Vacancy } from './schedule/places.ts'
+import { Ranking } from './schedule/ranking.ts'
 import { Residents } from './schedule/residents.ts'
 import { Roll } from './schedule/roll.ts'
 import { Terrain } from './schedule/terrain.ts'
-import { Tree } from './schedule/tree.ts'
 import { inTurn, takesRoom, type Unit } from './schedule/unit.ts'
 import type { Node, Pod } from './types.ts'
 
@@ -23,13 +23,7 @@ export class KeptSchedule {
   readonly #crowd = new Crowd()
   readonly #residents = new Residents()
   readonly #places = new Places(node => this.#vacancy(node))
-  /** Who waits, and who stands on nodes that those take. */
-  readonly #order: Tree<Unit>
-  readonly #weights = new Map<Unit, number>()
-  readonly #placed = new Set<Unit>()
-  readonly #victims = new Set<Unit>()
-  /** Gangs of which the order evicts the members on nodes, and places those that are missing beside them. */
-  readonly #torn = new Set<string>()
+  readonly #ranking = new Ranking(gang => this.#roll.units(gang).length > 1)
   readonly #changedNodes = new Set<string>()
   readonly #changedPods = new Set<string>()
   #isSettled = true
@@ -40,12 +34,11 @@ export class KeptSchedule {
     this.#policy = policy
     this.#roll = new Roll(policy)
     this.#terrain = new Terrain(policy.filters)
-    this.#order = new Tree(inTurn, unit => this.#weights.get(unit) ?? 0)
   }
 
   /** What all events have cost so far: so many units and nodes were looked at. */
   get looks(): number {
-    return this.#order.looks + this.#places.looks
+    return this.#ranking.looks + this.#places.looks
   }
 
   setPod(pod: Pod): void {
@@ -78,8 +71,8 @@ export class KeptSchedule {
     if (this.#isSettled) return
     this.#isSettled = true
     const { isCheap } = this
-    if (isCheap) this.#choose()
-    if (isCheap && this.#torn.size === 0) this.#place()
+    if (isCheap) this.#ranking.choose(this.#terrain.capacity, unit => this.#touch(unit))
+    if (isCheap && !this.#ranking.isTorn) this.#place()
     else this.#planAll()
     this.#changedNodes.clear()
     this.#changedPods.clear()
@@ -89,14 +82,14 @@ export class KeptSchedule {
   leaves(gang: string): boolean {
     this.settle()
     const leaver = this.#whole?.preempt.find(({ pod }) => this.#roll.of(pod.uid)?.key === gang)
-    return this.#whole ? leaver !== undefined : this.#roll.units(gang).some(unit => this.#victims.has(unit))
+    return this.#whole ? leaver !== undefined : this.#roll.units(gang).some(unit => this.#ranking.leaves(unit))
   }
 
   /** What is to be done now: the nodes that are planned do not change but by events. */
   actions(): Actions {
     this.settle()
     if (this.#whole) return this.#whole
-    const placed = [...this.#placed].toSorted(inTurn).flatMap(unit => unit.pods)
+    const placed = this.#ranking.placed().flatMap(unit => unit.pods)
     const bind = placed.flatMap(pod => {
       const node = this.#places.nodes.get(pod.uid)
       return node === undefined ? [] : [{ pod, node }]
@@ -104,51 +97,48 @@ export class KeptSchedule {
     const takers = new Map(bind.map(({ pod, node }) => [node, pod]))
     return {
       bind,
-      preempt: evictions([...this.#victims].toSorted(inTurn), takers),
-      waiting: [...this.#order].filter(unit => !unit.stands && !this.#placed.has(unit))
+      preempt: evictions(this.#ranking.victims(), takers),
+      waiting: this.#ranking.waiting()
     }
   }
 
   #change(before: Pod | undefined, after: Pod | undefined): void {
-    const groups = [before, after].map(pod => pod && this.#policy.groupOf(pod)?.key)
-    if (before) this.#leave(before, groups[0])
-    if (after) this.#enter(after, groups[1])
-    for (const key of new Set(groups)) if (key !== undefined) this.#regroup(key)
+    const [left, joined] = [before, after].map(pod => pod && this.#policy.groupOf(pod)?.key)
+    if (before) this.#leave(before, left)
+    if (after) this.#enter(after, joined)
+    for (const key of new Set([left, joined])) if (key !== undefined) this.#regroup(key)
     this.#isSettled = false
   }
 
   #leave(pod: Pod, key: string | undefined): void {
     this.#pods.delete(pod.uid)
     if (key !== undefined) this.#roll.delete(pod.uid, key)
-    const { nodeName } = pod
-    if (nodeName === undefined || !takesRoom(pod)) return
-    if (key === undefined) this.#turned(this.#terrain.setOther(nodeName, pod, false))
-    else this.#residents.delete(pod)
-    this.#changedNodes.add(nodeName)
+    this.#stand(pod, key, false)
   }
 
   #enter(pod: Pod, key: string | undefined): void {
     this.#pods.set(pod.uid, pod)
     if (key !== undefined) this.#roll.add(pod, key)
+    this.#stand(pod, key, true)
+  }
+
+  #stand(pod: Pod, key: string | undefined, isThere: boolean): void {
     const { nodeName } = pod
     if (nodeName === undefined || !takesRoom(pod)) return
-    if (key === undefined) this.#turned(this.#terrain.setOther(nodeName, pod, true))
-    else this.#residents.add(pod, key)
     this.#changedNodes.add(nodeName)
+    if (key === undefined) this.#turned(this.#terrain.setOther(nodeName, pod, isThere))
+    else if (isThere) this.#residents.add(pod, key)
+    else this.#residents.delete(pod)
   }
 
   #regroup(key: string): void {
     for (const unit of this.#roll.dissolve(key)) this.#drop(unit)
-    this.#torn.delete(key)
     for (const unit of this.#roll.form(key)) this.#add(unit)
   }
 
   #drop(unit: Unit): void {
     this.#crowd.count(unit, -1)
-    this.#order.delete(unit)
-    this.#weights.delete(unit)
-    this.#placed.delete(unit)
-    this.#victims.delete(unit)
+    this.#ranking.delete(unit)
     this.#touch(unit)
     if (!unit.stands) for (const { shape } of unit.pods) this.#turned(this.#terrain.count(shape, -1))
   }
@@ -173,21 +163,7 @@ export class KeptSchedule {
 
   #weigh(unit: Unit): void {
     const nodes = new Set(unit.pods.map(({ nodeName = '' }) => nodeName).filter(node => this.#terrain.takes(node)))
-    const weight = unit.stands ? nodes.size : unit.size
-    if (this.#weights.get(unit) === weight) return
-    this.#order.delete(unit)
-    this.#setVictim(unit, unit.stands && weight > 0)
-    this.#weights.set(unit, weight)
-    if (weight > 0) this.#order.add(unit)
-    this.#touch(unit)
-  }
-
-  /** Until the order says otherwise, who is in it has no place. */
-  #setVictim(unit: Unit, isVictim: boolean): void {
-    if (!isVictim) this.#victims.delete(unit)
-    else this.#victims.add(unit)
-    if (isVictim && this.#roll.units(unit.key).length > 1) this.#torn.add(unit.key)
-    else this.#torn.delete(unit.key)
+    if (this.#ranking.set(unit, unit.stands ? nodes.size : unit.size)) this.#touch(unit)
   }
 
   #touch({ stands, pods }: Unit): void {
@@ -201,15 +177,6 @@ export class KeptSchedule {
     const cluster = { nodes: [...this.#terrain.nodes()], pods: [...this.#pods.values()] }
     this.#whole = schedule(cluster, this.#policy, this.#places.nodes)
     this.#places.reset(new Map(this.#whole.bind.map(({ pod, node }) => [pod.uid, node])))
-  }
-
-  #choose(): void {
-    this.#order.choose(this.#terrain.capacity, (unit, isChosen) => {
-      if (unit.stands) this.#setVictim(unit, !isChosen)
-      else if (isChosen) this.#placed.add(unit)
-      else this.#placed.delete(unit)
-      this.#touch(unit)
-    })
   }
 
   #place(): void {
@@ -227,7 +194,7 @@ export class KeptSchedule {
 
   #isPlaced(uid: string): boolean {
     const unit = this.#roll.of(uid)
-    return unit !== undefined && this.#placed.has(unit)
+    return unit !== undefined && this.#ranking.isPlaced(unit)
   }
 
   #inTurn(uids: readonly string[]): readonly Pod[] {
@@ -241,7 +208,7 @@ export class KeptSchedule {
     for (const node of this.#places.known()) this.#changedNodes.add(node)
     for (const { name } of this.#terrain.nodes()) this.#changedNodes.add(name)
     for (const uid of this.#places.nodes.keys()) this.#changedPods.add(uid)
-    for (const unit of this.#placed) this.#touch(unit)
+    for (const unit of this.#ranking.placed()) this.#touch(unit)
   }
 
   #vacancy(node: string): Vacancy {
@@ -249,7 +216,7 @@ export class KeptSchedule {
     let vacancy: Vacancy = 'free'
     for (const uid of this.#residents.on(node)) {
       const unit = this.#roll.of(uid)
-      if (unit?.stands && !this.#victims.has(unit)) return 'none'
+      if (unit?.stands && !this.#ranking.leaves(unit)) return 'none'
       vacancy = 'left'
     }
     return vacancy
