@@ -1,5 +1,5 @@
 import { compare } from '../text.ts'
-import { Tree } from './tree.ts'
+import { Tree } from '../tree.ts'
 
 /** What there is to know of a node: nobody on it, somebody who is to leave it, or not to be had. */
 export type Vacancy = 'free' | 'left' | 'none'

@@ -1,4 +1,4 @@
-import { Tree } from './tree.ts'
+import { Tree } from '../tree.ts'
 import { inTurn, type Unit } from './unit.ts'
 
 /** The units in their order, and which of them the nodes are enough for: who waits, and who stands where those could go. */
