@@ -52,17 +52,18 @@ export class KeptSchedule {
   }
 
   setNode(node: Node): void {
-    this.#turned(this.#terrain.setNode(node))
+    this.#terrain.setNode(node)
     this.#isSettled = false
   }
 
   removeNode(name: string): void {
-    this.#turned(this.#terrain.removeNode(name))
+    this.#terrain.removeNode(name)
     this.#isSettled = false
   }
 
   /** Whether an event costs as little as was said, as things are. */
   get isCheap(): boolean {
+    this.#turned(this.#terrain.survey())
     return this.#terrain.isUniform && this.#crowd.isOneScale && !this.#residents.isCrowded
   }
 
@@ -126,7 +127,7 @@ export class KeptSchedule {
     const { nodeName } = pod
     if (nodeName === undefined || !takesRoom(pod)) return
     this.#changedNodes.add(nodeName)
-    if (key === undefined) this.#turned(this.#terrain.setOther(nodeName, pod, isThere))
+    if (key === undefined) this.#terrain.setOther(nodeName, pod, isThere)
     else if (isThere) this.#residents.add(pod, key)
     else this.#residents.delete(pod)
   }
@@ -140,13 +141,13 @@ export class KeptSchedule {
     this.#crowd.count(unit, -1)
     this.#ranking.delete(unit)
     this.#touch(unit)
-    if (!unit.stands) for (const { shape } of unit.pods) this.#turned(this.#terrain.count(shape, -1))
+    if (!unit.stands) for (const { shape } of unit.pods) this.#terrain.count(shape, -1)
   }
 
   #add(unit: Unit): void {
     this.#crowd.count(unit, 1)
     this.#touch(unit)
-    if (!unit.stands) for (const { shape } of unit.pods) this.#turned(this.#terrain.count(shape, 1))
+    if (!unit.stands) for (const { shape } of unit.pods) this.#terrain.count(shape, 1)
     this.#weigh(unit)
   }
 
