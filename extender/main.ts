@@ -2,14 +2,13 @@ import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pino, type Logger } from 'pino'
 import { Gauge, Registry } from 'prom-client'
-import type { Profile } from '../policies/framework.ts'
-import { customScheduler, muster } from '../policies/index.ts'
 import { type AppParts, buildApi, buildApp } from './app.ts'
 import { systemClock } from './clock.ts'
 import type { Config } from './config.ts'
 import { InvariantViolation, reasonOf } from './errors.ts'
 import { keepsAnnotation } from './gangs/dialects.ts'
 import { Gangs } from './gangs/gangs.ts'
+import { profilesOf } from './gangs/profiles.ts'
 import type { ApiServer } from './kubernetes/api-server.ts'
 import { Binder } from './kubernetes/binder.ts'
 import { Cache } from './kubernetes/cache.ts'
@@ -149,13 +148,6 @@ function buildGangs({ config, log, registry, metrics, api, state }: Wiring): Gan
     bindTimeoutMs: config.bindTimeoutMs,
     onViolation: error => endWith(log, error)
   })
-}
-
-/** By scheduler name. */
-function profilesOf({ schedulerNames, onePodPerNode }: Config): ReadonlyMap<string, Profile> {
-  const planned = [...schedulerNames].filter(([, profile]) => profile === 'custom-scheduler').map(([name]) => name)
-  const custom = customScheduler(new Set(onePodPerNode ? planned : []))
-  return new Map([...schedulerNames].map(([name, profile]) => [name, profile === 'muster' ? muster : custom]))
 }
 
 /** The API server's minor version: newer kube-schedulers read a short filter answer as a long one. */

@@ -23,11 +23,12 @@ export const rules: IFlattenedRuleSet = {
     },
     {
       name: 'cli-imports-main',
-      comment: 'A command may start the extender, or the embedded cluster; else it is a folder like the others.',
+      comment:
+        'A command may start the extender or the embedded cluster, or plan on paper; else it is a folder like the others.',
       severity: 'error',
       from: { path: '^extender/cli/' },
       to: {
-        pathNot: ['^extender/(cli/|(main|embed)\\.ts$)', shared, outside],
+        pathNot: ['^extender/(cli/|(main|embed|dry-run)\\.ts$)', shared, outside],
         dependencyTypesNot: ['core'],
         couldNotResolve: false
       }
@@ -74,12 +75,23 @@ export const rules: IFlattenedRuleSet = {
       }
     },
     {
+      name: 'dry-run-composes-a-plan-on-paper',
+      comment: 'The third composition root: what is written down of a cluster, the rules of gangs, the plan.',
+      severity: 'error',
+      from: { path: '^extender/dry-run\\.ts$' },
+      to: {
+        pathNot: ['^extender/kubernetes/description\\.ts$', '^extender/gangs/', shared, outside],
+        dependencyTypesNot: ['core'],
+        couldNotResolve: false
+      }
+    },
+    {
       name: 'top-files-are-known',
       comment: 'A file at the top of extender/ has a rule above; give a new one its own.',
       severity: 'error',
       from: {
         path: '^extender/[^/]+$',
-        pathNot: [shared, '^extender/(embed|app|main|listener|connections|tls)\\.ts$']
+        pathNot: [shared, '^extender/(embed|dry-run|app|main|listener|connections|tls)\\.ts$']
       },
       to: {}
     },

@@ -173,7 +173,7 @@ const mirror = 'kubernetes.io/config.mirror'
  * Evicting it ends nothing (its controller, or its node, would bring it back to where it was), would break a group that
  * kube-scheduler keeps, or the cluster itself.
  */
-function isUntouchable({ priority, native, controller, annotations: all }: Pod): boolean {
+export function isUntouchable({ priority, native, controller, annotations: all }: Pod): boolean {
   return priority >= critical || native || controller?.kind === 'DaemonSet' || all.has(mirror)
 }
 

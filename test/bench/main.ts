@@ -1,12 +1,17 @@
 /**
- * `npm run bench -- [embedded | victims]`: prints a table of what was measured; timings are no tests. Kept tables, with
+ * `npm run bench -- [embedded | victims | schedule]`: prints a table of what was measured; timings are no tests. Kept tables, with
  * the conditions under which they were made, are in results/.
  */
 import { cpus, totalmem } from 'node:os'
 import { embedded } from './embedded.ts'
+import { schedules } from './schedule.ts'
 import { victimSearch } from './victims.ts'
 
-const benches: Readonly<Record<string, () => Promise<readonly string[]>>> = { embedded, victims: victimSearch }
+const benches: Readonly<Record<string, () => Promise<readonly string[]>>> = {
+  embedded,
+  victims: victimSearch,
+  schedule: schedules
+}
 
 const names = process.argv.slice(2)
 const unknown = names.filter(name => !Object.hasOwn(benches, name))
