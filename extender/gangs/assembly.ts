@@ -1,4 +1,3 @@
-import type { Registry } from 'prom-client'
 import { type Profile, runFilters } from '../../policies/framework.ts'
 import type { NodeInfo } from '../../policies/snapshot.ts'
 import type { Pod } from '../../policies/types.ts'
@@ -15,7 +14,7 @@ import { Guard } from './guard.ts'
 import { Journal } from './journal.ts'
 import { Keeper } from './keeper.ts'
 import { Ledger } from './ledger.ts'
-import { gangMetrics, initialise } from './metrics.ts'
+import type { GangMetrics } from './metrics.ts'
 import { Patience } from './patience.ts'
 import { Planning } from './planning.ts'
 import { Preemption } from './preemption.ts'
@@ -33,7 +32,7 @@ export type GangsParts = {
   readonly state: State
   readonly clock: Clock
   readonly log: Log
-  readonly registry: Registry
+  readonly metrics: GangMetrics
   readonly binder: Binder
   readonly nominator: Nominator
   readonly recorder: Recorder
@@ -69,10 +68,8 @@ export type Assembly = {
 /** Plugs the parts of this folder into each other; whom a part tells is handed to it as a function. */
 // oxlint-disable-next-line max-statements -- a list of parts, one line each
 export function assemble(parts: GangsParts): Assembly {
-  const { state, clock, log, registry, holdTtlMs, repairMs } = parts
+  const { state, clock, log, metrics, holdTtlMs, repairMs } = parts
   const { recorder, binder, nominator, terminator } = parts
-  const metrics = gangMetrics(registry, () => journal.collect(state, ledger))
-  initialise(metrics)
   const onViolation = (error: unknown): void => {
     if (error instanceof InvariantViolation) metrics.violations.inc({ invariant: error.invariant })
     parts.onViolation(error)
@@ -85,7 +82,7 @@ export function assemble(parts: GangsParts): Assembly {
   const profileOf = (pod: Pod): Profile | undefined => profiles.of(pod)
   const rankOf = profiles.rank
   const ledger = new Ledger()
-  const writes = new WriteQueue(parts.concurrency)
+  const writes = new WriteQueue(parts.concurrency, onViolation)
   const barrier = new Barrier(clock, metrics)
   // Room that is held or nominated is missing in kube-scheduler's offer by our own doing.
   const isExplained = (pod: Pod, info: NodeInfo): boolean =>
@@ -98,6 +95,7 @@ export function assemble(parts: GangsParts): Assembly {
   const gang = roster.gang.bind(roster)
 
   const journal = new Journal({ clock, metrics, recorder, log, revisit })
+  metrics.collectFrom(() => journal.collect(state, ledger))
   const patience = new Patience({ clock, log, recorder, terminator, writes, repairMs, revisit })
   const evictions = new Evictions({
     ledger,

@@ -1,6 +1,7 @@
 import { Registry } from 'prom-client'
 import type { Clock } from '../../extender/clock.ts'
 import { Gangs } from '../../extender/gangs/gangs.ts'
+import { gangMetrics } from '../../extender/gangs/metrics.ts'
 import type { Notice } from '../../extender/gangs/ports.ts'
 import type { GangReport } from '../../extender/gangs/report.ts'
 import { State } from '../../extender/state.ts'
@@ -113,7 +114,7 @@ export class Harness {
     const { holdTtlMs = 60_000, bindTimeoutMs = 20_000, concurrency = 8 } = this.#options
     const epoch = ++this.#epoch
     return new Gangs({
-      ...{ state, clock, registry, log: quiet, ...this.api.ports(isAlive) },
+      ...{ state, clock, metrics: gangMetrics(registry), log: quiet, ...this.api.ports(isAlive) },
       recorder: { record: notice => this.notices.push(notice) },
       profiles: this.#options.profiles ?? new Map([['muster', muster]]),
       priorityCap: this.#options.priorityCap ?? (() => 0),
