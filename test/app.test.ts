@@ -285,13 +285,14 @@ t.test('the human API has no verbs, and the verbs no human API', async t => {
 })
 
 t.test('what has no answer at this moment says so, and is not worth a line', async t => {
-  const reports = { gang: () => undefined, pod: () => undefined }
-  const busy = () => {
-    throw new NotNow('muster is beginning anew')
+  const reports: AppParts['reports'] = {
+    gangs() {
+      throw new NotNow('muster is beginning anew')
+    },
+    gang: () => undefined,
+    pod: () => undefined
   }
-  const { call, lines } = await running(t, (parts, factory) =>
-    buildApi({ ...parts, reports: { ...reports, gangs: busy } }, factory)
-  )
+  const { call, lines } = await running(t, (parts, factory) => buildApi({ ...parts, reports }, factory))
   t.match(await call('GET', '/gangs'), { status: 503, text: '{"error":"muster is beginning anew"}' })
   t.strictSame(lines, [])
 })
