@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { pino, type Logger } from 'pino'
+import type { Logger } from 'pino'
 import { Gauge, Registry } from 'prom-client'
 import type { Profile } from '../policies/framework.ts'
 import { customScheduler, muster } from '../policies/index.ts'
@@ -24,6 +24,7 @@ import { Nominator } from './kubernetes/nominator.ts'
 import { Projector } from './kubernetes/projections.ts'
 import { Listener } from './listener.ts'
 import { State } from './state.ts'
+import { logger } from './telemetry/logs.ts'
 import { processMetrics } from './telemetry/metrics.ts'
 import { Certificates } from './tls.ts'
 import { Underway } from './verbs/underway.ts'
@@ -36,7 +37,7 @@ const closeMs = 1_000
 
 /** Runs the extender until SIGTERM or SIGINT. */
 export async function serve(config: Config): Promise<void> {
-  const log = pino({ level: config.logLevel, base: null })
+  const log = logger(config, process.stdout)
   endOnSurprise(log)
   const registry = new Registry()
   processMetrics(registry, version)
@@ -153,7 +154,7 @@ function build({ config, log, metrics, api, projector, knew, life, world, ofGang
   // Without a lease there is one life at a time, and a later one starts later.
   const epoch = systemClock.wall()
   const gangs = new Gangs({
-    ...{ state, clock: life.clock, log, metrics: ofGangs, concurrency, epoch: () => epoch },
+    ...{ state, clock: life.clock, random: Math.random, log, metrics: ofGangs, concurrency, epoch: () => epoch },
     ...life.ports(world),
     profiles: profilesOf(config),
     priorityCap: namespace => config.priorityCaps.get(namespace) ?? 0,

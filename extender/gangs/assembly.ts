@@ -1,7 +1,7 @@
 import { type Profile, runFilters } from '../../policies/framework.ts'
 import type { NodeInfo } from '../../policies/snapshot.ts'
 import type { Pod } from '../../policies/types.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock, Random } from '../clock.ts'
 import { InvariantViolation } from '../errors.ts'
 import type { State } from '../state.ts'
 import { Barrier } from './barrier.ts'
@@ -31,6 +31,8 @@ import { WriteQueue } from './write-queue.ts'
 export type GangsParts = {
   readonly state: State
   readonly clock: Clock
+  /** For jitter. */
+  readonly random: Random
   readonly log: Log
   readonly metrics: GangMetrics
   readonly binder: Binder
@@ -69,7 +71,7 @@ export type Assembly = {
 // oxlint-disable-next-line max-statements -- a list of parts, one line each
 export function assemble(parts: GangsParts): Assembly {
   const { state, clock, log, metrics, holdTtlMs, repairMs } = parts
-  const { recorder, binder, nominator, terminator } = parts
+  const { recorder, binder, nominator, terminator, random } = parts
   const onViolation = (error: unknown): void => {
     if (error instanceof InvariantViolation) metrics.violations.inc({ invariant: error.invariant })
     parts.onViolation(error)
@@ -102,6 +104,7 @@ export function assemble(parts: GangsParts): Assembly {
     terminator,
     writes,
     clock,
+    random,
     log,
     recorder,
     metrics,
@@ -128,7 +131,7 @@ export function assemble(parts: GangsParts): Assembly {
   const plannedNode = (uid: string): string | undefined => ledger.openFor(uid)?.claim.node
   const arrived = (uid: string): boolean => commit.has(uid)
   const standBack: Patience['standBack'] = key => patience.standBack(key)
-  const reconciler = new Reconciler({ nominator, clock, log, writes, plannedNode, arrived, revisit })
+  const reconciler = new Reconciler({ nominator, clock, random, log, writes, plannedNode, arrived, revisit })
   const stillFits: Keeper['stillFits'] = hold => keeper.stillFits(hold)
   const started: Journal['started'] = each => {
     evictions.started(each.key)

@@ -57,7 +57,14 @@ class Rig {
     const world = this.#wrap({ ...this.api.ports(() => true), recorder: { record: () => {} } })
     const tell = (_: object, message: string): void => this.onLog(message)
     const gangs = new Gangs({
-      ...{ state, clock: life.clock, metrics, log: { info: tell, warn: tell, error: tell }, ...life.ports(world) },
+      ...{
+        state,
+        clock: life.clock,
+        random: () => 1,
+        metrics,
+        log: { info: tell, warn: tell, error: tell },
+        ...life.ports(world)
+      },
       profiles: new Map([['muster', muster]]),
       priorityCap: () => 0,
       epoch: () => this.states.length,
@@ -211,7 +218,7 @@ t.test('an exception in a look-up is one of the logic', async t => {
   t.strictSame([rig.lives.ready, await rig.count(), rig.bound.length], [true, 1, 3])
 })
 
-t.test('S3.69 S3.70 what the API server refuses is no surprise: nothing is read anew', async t => {
+t.test('S3.69 S3.70 S3.30 what the API server refuses is no surprise: nothing is read anew', async t => {
   const cases = {
     'S3.69 404: the pod is gone, and its gang is cleaned up': 'gone',
     'S3.70 409: it stands elsewhere, and the gang is planned again': 'elsewhere',

@@ -15,7 +15,7 @@ const played: Readonly<Record<string, string>> = {
   'S2.18 S2.19 a gang that fits is scheduled, one that must not be is not': 'group'
 }
 
-t.test('the integration tests, on the embedded cluster', async t => {
+t.test('S3.62 the integration tests, on the embedded cluster', async t => {
   const ground = await embeddedGround()
   t.teardown(() => ground.close())
   t.equal(ground.name, 'the embedded cluster')
