@@ -36,6 +36,7 @@ t.test('without a known name they say which there are', async t => {
 
 const targets: Record<string, { readonly args: readonly string[]; readonly want: RegExp }> = {
   'S2.12 make setup': { args: ['setup'], want: /^npm ci$/m },
+  'make coverage': { args: ['coverage'], want: /^npm run coverage$/m },
   'S2.13 S3.37 make start-minikube': {
     args: ['start-minikube', 'PROFILE=custom-scheduler-demo'],
     want: /^minikube start --nodes 3 -p custom-scheduler-demo$/m
