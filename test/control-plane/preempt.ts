@@ -14,7 +14,7 @@ const rounds = Number(values.rounds ?? 3)
 const size = Number(values.size ?? 64)
 const nodes = Number(values.nodes ?? 1_000)
 /** A gang that takes longer is given up, and said to be. */
-const patienceMs = 300_000
+const patienceMs = 900_000
 const { gated, ungated, native } = ways(size, 'high')
 
 const tools = await buildTools()

@@ -174,6 +174,53 @@ t.test('S3.71 a gang that was half bound is completed where it was planned, by i
   t.equal(await rig.count(), 1)
 })
 
+const runs = (name: string, on: string): PodBuilder => pod(name).cpu(1000).on(on).with({ startedAt: 1_000_000_000 })
+
+/** Every port throws at that call, counted over all of them; `struck` tells whether it came to that. */
+function striking(at: number): { readonly wrap: Wrap; readonly struck: () => boolean } {
+  let calls = 0
+  const strike = <A extends readonly unknown[], R>(port: (...args: A) => R) => {
+    return (...args: A): R => {
+      if (++calls === at) throw boom
+      return port(...args)
+    }
+  }
+  const wrap: Wrap = ({ binder, nominator, terminator, recorder }) => ({
+    binder: { bind: strike((binding, limits) => binder.bind(binding, limits)) },
+    nominator: {
+      nominate: strike((ref, node) => nominator.nominate(ref, node)),
+      ungate: strike((ref, gate) => nominator.ungate(ref, gate))
+    },
+    terminator: {
+      evict: strike(ref => terminator.evict(ref)),
+      mark: strike((ref, key, value) => terminator.mark(ref, key, value)),
+      fail: strike((ref, reason, message) => terminator.fail(ref, reason, message))
+    },
+    recorder: { record: strike(notice => recorder.record(notice)) }
+  })
+  return { wrap, struck: () => calls >= at }
+}
+
+t.test('S3.66 S3.71 wherever the exception strikes, the end is the same', async t => {
+  const low = [0, 1, 2].map(i => runs(`low-${i}`, `n-${i}`).gang('low', 3))
+  const urgent = gang('urgent', 3).map(each => each.priority(10))
+  for (let at = 1; ; at++) {
+    const { wrap, struck } = striking(at)
+    const rig = new Rig([...low, runs('single', 'n-3'), ...urgent], wrap)
+    await rig.clock.advance(90_000)
+    const members = rig.bound.filter(each => each.startsWith('urgent-'))
+    t.equal(members.length, 3, `call ${at}: the urgent gang is whole`)
+    t.equal(new Set(rig.bound.map(each => each.split('@')[1])).size, rig.bound.length, `call ${at}: one to a node`)
+    const left = rig.bound.filter(each => each.startsWith('low-')).length
+    t.ok(left === 0, `call ${at}: the gang that had to go is gone whole`)
+    t.equal(await rig.count(), struck() ? 1 : 0)
+    if (!struck()) {
+      t.ok(at > 12, `${at - 1} calls`)
+      break
+    }
+  }
+})
+
 t.test('S3.71 nothing more is written by the logic that was discarded', async t => {
   const rig = new Rig([...gang('a', 2), ...gang('b', 2)], nominating(boom, 1))
   // More than may be under way at once would still wait for their turn.
