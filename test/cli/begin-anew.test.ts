@@ -62,8 +62,7 @@ t.test('S3.66 S3.67 S3.71 a muster whose logic fails begins anew in the same pro
   t.equal((await fetch(`${url}/livez`)).status, 200, 'nobody has to restart it')
   t.equal(await counted(url), 0)
 
-  const anew = await line(/^reading everything anew$/)
-  t.ok(anew.time! - surprise.time! >= 9_990, `${anew.time! - surprise.time!} ms`)
+  await line(/^reading everything anew$/)
   await started('cursed')
   t.equal((await fetch(`${url}/readyz`)).status, 200)
   t.equal(await counted(url), 1)

@@ -26,7 +26,6 @@ export async function muster(args: readonly string[], env: Env = {}) {
 export type Line = {
   readonly msg: string
   readonly level: number
-  readonly time?: number
   readonly url?: string
   readonly gang?: string
 }
