@@ -5,7 +5,7 @@ PROFILE ?=
 NODES ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test start-minikube deploy-scheduler remove-scheduler \
+.PHONY: help setup build test coverage start-minikube deploy-scheduler remove-scheduler \
 	basic-integration-test priority-integration-test group-integration-test
 
 help: ## list the targets
@@ -24,6 +24,9 @@ bin/muster:
 
 test: ## everything that a change must pass
 	npm test
+
+coverage: ## the tests, with an HTML report in coverage/
+	npm run coverage
 
 start-minikube: ## start a minikube cluster of NODES nodes (PROFILE=name)
 	minikube start --nodes $(NODES) $(if $(PROFILE),-p $(PROFILE))

@@ -68,7 +68,10 @@ function policyOf(config: Config, now: number): Policy {
     },
     rankOf: profiles.rank,
     isProtected: pod => isUntouchable(pod) || isFresh(pod, now),
-    preempts: pod => settingsOf([pod]).preempts
+    preempts: pod => {
+      const said = profiles.membership(pod)
+      return said !== undefined && settingsOf([{ pod, said }]).preempts
+    }
   }
 }
 

@@ -109,6 +109,17 @@ t.test('clocks and dice are injected where a simulator will drive the code', asy
   }
 })
 
+/** The files of the shell in which that stands. */
+const users = (what: RegExp): string[] => [...extender].filter(([, source]) => what.test(source)).map(([path]) => path)
+
+t.test('S2.2 S3.6 one layer reaches the API server, and the official client library is in it', async t => {
+  t.strictSame(users(/from '@kubernetes\/client-node'/), ['extender/kubernetes/credentials.ts'])
+  t.strictSame(
+    users(/from 'undici'/).filter(path => !/^extender\/(cli|embedded)\//.test(path)),
+    ['extender/kubernetes/transport.ts']
+  )
+})
+
 t.test('every metric of ours starts with muster_', async t => {
   for (const [path, source] of extender) {
     const names = [...source.matchAll(/\bnew (?:Counter|Gauge|Histogram|Summary)\b[^{]*\{\s*name:\s*['"`]([^'"`]+)/g)]

@@ -4,10 +4,10 @@ import t from 'tap'
 import { type Group, groups, type Shown } from './requirements.ts'
 
 const root = join(import.meta.dirname, '..')
-const nameOf = /(?:\b(?:test|example)\(\s*|\blab, \[\s*|^\s*\[?)(["'`])(.*?)\1\s*[,:\]]/gm
+const nameOf = /(?:\b(?:test|example|story)\(\s*|\blab, \[\s*|^\s*\[?)(["'`])(.*?)\1\s*[,:\]]/gm
 const idIn = /\bS[0-4]\.\d+\b/g
 
-/** The names of tests in a source: what `test`, `example` and `scenario` are called with, and the keys of tables of tests. */
+/** The names of tests in a source: what `test`, `example`, `story` and `scenario` are called with, and the keys of tables of tests. */
 const namesIn = (source: string): string[] => [...source.matchAll(nameOf)].map(([, , name]) => name!)
 
 /** The names of tests with ids in them, by file under test/. */

@@ -1,8 +1,7 @@
-import type { Registry } from 'prom-client'
 import { type Profile, runFilters } from '../../policies/framework.ts'
 import type { NodeInfo } from '../../policies/snapshot.ts'
 import type { Pod } from '../../policies/types.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock, Random } from '../clock.ts'
 import { InvariantViolation } from '../errors.ts'
 import type { State } from '../state.ts'
 import { Barrier } from './barrier.ts'
@@ -15,7 +14,7 @@ import { Guard } from './guard.ts'
 import { Journal } from './journal.ts'
 import { Keeper } from './keeper.ts'
 import { Ledger } from './ledger.ts'
-import { gangMetrics, initialise } from './metrics.ts'
+import type { GangMetrics } from './metrics.ts'
 import { Patience } from './patience.ts'
 import { Moves } from './moves.ts'
 import { Planning } from './planning.ts'
@@ -33,8 +32,10 @@ import { WriteQueue } from './write-queue.ts'
 export type GangsParts = {
   readonly state: State
   readonly clock: Clock
+  /** For jitter. */
+  readonly random: Random
   readonly log: Log
-  readonly registry: Registry
+  readonly metrics: GangMetrics
   readonly binder: Binder
   readonly nominator: Nominator
   readonly recorder: Recorder
@@ -70,10 +71,8 @@ export type Assembly = {
 /** Plugs the parts of this folder into each other; whom a part tells is handed to it as a function. */
 // oxlint-disable-next-line max-statements -- a list of parts, one line each
 export function assemble(parts: GangsParts): Assembly {
-  const { state, clock, log, registry, holdTtlMs, repairMs } = parts
-  const { recorder, binder, nominator, terminator } = parts
-  const metrics = gangMetrics(registry, () => journal.collect(state, ledger))
-  initialise(metrics)
+  const { state, clock, log, metrics, holdTtlMs, repairMs } = parts
+  const { recorder, binder, nominator, terminator, random } = parts
   const onViolation = (error: unknown): void => {
     if (error instanceof InvariantViolation) metrics.violations.inc({ invariant: error.invariant })
     parts.onViolation(error)
@@ -86,7 +85,7 @@ export function assemble(parts: GangsParts): Assembly {
   const profileOf = (pod: Pod): Profile | undefined => profiles.of(pod)
   const rankOf = profiles.rank
   const ledger = new Ledger()
-  const writes = new WriteQueue(parts.concurrency)
+  const writes = new WriteQueue(parts.concurrency, onViolation)
   const barrier = new Barrier(clock, metrics)
   // Room that is held or nominated is missing in kube-scheduler's offer by our own doing.
   const isExplained = (pod: Pod, info: NodeInfo): boolean =>
@@ -99,12 +98,14 @@ export function assemble(parts: GangsParts): Assembly {
   const gang = roster.gang.bind(roster)
 
   const journal = new Journal({ clock, metrics, recorder, log, revisit })
+  metrics.collectFrom(() => journal.collect(state, ledger))
   const patience = new Patience({ clock, log, recorder, terminator, writes, repairMs, revisit })
   const evictions = new Evictions({
     ledger,
     terminator,
     writes,
     clock,
+    random,
     log,
     recorder,
     metrics,
@@ -135,7 +136,7 @@ export function assemble(parts: GangsParts): Assembly {
   const plannedNode = (uid: string): string | undefined => ledger.openFor(uid)?.claim.node
   const arrived = (uid: string): boolean => commit.has(uid)
   const standBack: Patience['standBack'] = key => patience.standBack(key)
-  const reconciler = new Reconciler({ nominator, clock, log, writes, plannedNode, arrived, revisit })
+  const reconciler = new Reconciler({ nominator, clock, random, log, writes, plannedNode, arrived, revisit })
   const stillFits: Keeper['stillFits'] = hold => keeper.stillFits(hold)
   const started: Journal['started'] = each => {
     evictions.started(each.key)

@@ -1,16 +1,16 @@
 import { nameOf, someOf } from '../../policies/text.ts'
 import type { Pod } from '../../policies/types.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock, Random } from '../clock.ts'
 import { reasonOf } from '../errors.ts'
+import { backoff } from './backoff.ts'
 import type { Gang } from './gang.ts'
 import type { Hold, Ledger } from './ledger.ts'
 import type { GangMetrics } from './metrics.ts'
 import type { EvictResult, Log, Recorder, Terminator } from './ports.ts'
 import type { WriteQueue } from './write-queue.ts'
 
-/** An eviction of which no answer came is asked for again after this, doubling each time. */
-const firstBackoffMs = 250
-const maxBackoffMs = 10_000
+/** When an eviction of which no answer came is asked for again. */
+const again = { first: 250, most: 10_000 }
 /** A pod whose eviction was refused is nobody's victim for so long, doubling each time. */
 const firstBarMs = 10_000
 const maxBarMs = 300_000
@@ -42,6 +42,7 @@ export type EvictionsParts = {
   readonly terminator: Terminator
   readonly writes: WriteQueue
   readonly clock: Clock
+  readonly random: Random
   readonly log: Log
   readonly recorder: Recorder
   readonly metrics: GangMetrics
@@ -158,6 +159,7 @@ export class Evictions {
     const { metrics, log } = this.#parts
     metrics.victims.inc({ outcome: result.outcome })
     if (result.outcome === 'done') {
+      log.info({ pod: nameOf(pod), node: pod.nodeName, gang }, 'evicted a pod for a gang')
       account?.evicted.add(pod.uid)
       if (account?.inVain) metrics.wastedEvictions.inc()
     } else if (result.outcome === 'refused') this.#bar({ gang, ending }, pod, result.message)
@@ -183,15 +185,15 @@ export class Evictions {
   }
 
   #retry(key: string, uid: string, retryAfterMs: number): void {
-    const { clock, revisit } = this.#parts
+    const { clock, random, revisit } = this.#parts
     const track = this.#tracks.get(uid)
     if (!track) return
-    const backoff = Math.max(retryAfterMs, Math.min(maxBackoffMs, firstBackoffMs * 2 ** track.failures))
+    const wait = Math.max(retryAfterMs, backoff(again, track.failures, random))
     track.failures += 1
     track.asked = false
     track.isSent = false
-    track.notBefore = clock.now() + backoff
-    clock.after(backoff + 1, () => revisit(key))
+    track.notBefore = clock.now() + wait
+    clock.after(wait + 1, () => revisit(key))
   }
 }
 

@@ -21,19 +21,31 @@ export type GangMetrics = {
   readonly consolidations: Counter<'outcome'>
   readonly victims: Counter<'outcome'>
   readonly wastedEvictions: Counter
+  readonly reinitializations: Counter
+  /** Who fills the gauges at a scrape from now on; they stay as they are while nobody does. */
+  collectFrom(collect: (() => void) | undefined): void
 }
 
 /** Every metric of the gangs, on the registry that the process exports. */
-export function gangMetrics(registry: Registry, collect: () => void): GangMetrics {
+export function gangMetrics(registry: Registry): GangMetrics {
   const registers = [registry]
-  return {
+  let collect: (() => void) | undefined
+  const metrics: GangMetrics = {
+    collectFrom: next => {
+      collect = next
+    },
+    reinitializations: new Counter({
+      name: 'muster_reinitializations_total',
+      help: 'How often an unexpected error made muster throw its logic and caches away and read everything anew.',
+      registers
+    }),
     gangs: new Gauge({
       name: 'muster_gangs',
       help: 'Gangs by state.',
       labelNames: ['state'] as const,
       registers,
       // One scrape fills all gauges: this one comes first.
-      collect
+      collect: () => collect?.()
     }),
     transitions: new Counter({
       name: 'muster_gang_transitions_total',
@@ -118,10 +130,12 @@ export function gangMetrics(registry: Registry, collect: () => void): GangMetric
       registers
     })
   }
+  initialise(metrics)
+  return metrics
 }
 
 /** Closed label sets start at 0, so that a rate over them is defined from the first scrape. */
-export function initialise(metrics: GangMetrics): void {
+function initialise(metrics: GangMetrics): void {
   for (const state of gangStates) {
     metrics.gangs.set({ state }, 0)
     metrics.transitions.inc({ to: state }, 0)

@@ -176,7 +176,7 @@ story('create with the typed clients, which send protobuf', [
   ['get ns mine', { err: /NotFound/ }]
 ])
 
-story('pods: select, describe, log, drain, delete', [
+story('S3.49 pods: select, describe, log, drain, delete', [
   ['rollout status deploy/made --timeout=30s', /successfully rolled out/],
   ['run solo --image=nginx --restart=Never', /pod\/solo created/],
   ['wait pod/solo --for=condition=Ready --timeout=30s', /condition met/],

@@ -76,7 +76,7 @@ const table: Record<
     runs: ['five', 'ten'],
     evicts: ['three']
   },
-  'S3.24 S3.27 S3.56 nobody moves where a node is free': {
+  'S3.24 S3.27 S3.29 S3.56 nobody moves where a node is free': {
     nodes: 2,
     pods: [runs('one', 'n-0', 1), mine('ten', 10)],
     runs: ['one', 'ten'],
@@ -154,7 +154,7 @@ t.test('S3.15 the same cluster gets the same plan', async t => {
   t.strictSame(await plan(all.toReversed()), await plan(all))
 })
 
-t.test('S3.8 S3.60 a pod that is deleted makes room for the next one', async t => {
+t.test('S3.8 S3.29 S3.60 a pod that is deleted makes room for the next one', async t => {
   const h = scene(1, [mine('a', 2), mine('b', 1)])
   await h.run(5_000)
   t.strictSame(placed(h), ['a'])

@@ -20,7 +20,7 @@ const evicted = (h: Harness): string[] => h.api.written('evict').toSorted()
 const told = (h: Harness, reason: string): string[] =>
   h.notices.filter(notice => notice.reason === reason).map(notice => `${notice.pod.name}: ${notice.note}`)
 
-t.test('a gang of higher priority gets the room of as many as it needs', async t => {
+t.test('S3.55 a gang of higher priority gets the room of as many as it needs', async t => {
   const running = ['a', 'b', 'c', 'd'].map((name, i) => runs(name, `n-${i}`))
   const h = harness({ nodes: nodes(4, 'n', oneSlot), pods: [...running, ...urgent('g', 2)] })
   await h.run(5_000)
@@ -254,7 +254,7 @@ t.test('a budget that is known is not even tried', async t => {
   t.match(evicted(h), [/kept/])
 })
 
-t.test('an eviction whose answer is lost is asked for again, and happens once', async t => {
+t.test('S2.24 S3.30 an eviction whose answer is lost is asked for again, and happens once', async t => {
   for (const fault of ['lost before', 'lost after'] as const) {
     const h = harness({ nodes: nodes(1, 'n', oneSlot), pods: [runs('v', 'n-0'), ...urgent('g', 1)] })
     let times = 0

@@ -351,7 +351,7 @@ function replicaSet(uid: string, replicas: number): Json {
   return { metadata: { name: uid, namespace: 'ns', uid, resourceVersion: '2' }, spec: { replicas } }
 }
 
-t.test('the cache keeps the state in step, and is ready once all is listed', async t => {
+t.test('S2.7 S2.8 S3.7 the cache keeps the state in step, and is ready once all is listed', async t => {
   let replicaSets = [replicaSet('r1', 1), replicaSet('r2', 2)]
   const open = new Map<string, Reply>()
   const server = await fakeApiServer(t, (received, reply) => {
