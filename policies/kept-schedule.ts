@@ -24,6 +24,7 @@ export class KeptSchedule {
   readonly #residents = new Residents()
   readonly #places = new Places(node => this.#vacancy(node))
   readonly #ranking = new Ranking(gang => this.#roll.units(gang).length > 1)
+  readonly #changedGangs = new Set<string>()
   readonly #changedNodes = new Set<string>()
   readonly #changedPods = new Set<string>()
   #isSettled = true
@@ -61,8 +62,15 @@ export class KeptSchedule {
     this.#isSettled = false
   }
 
+  /** More than its pods may have changed about the gang of that key: what the policy says of it. */
+  review(gang: string): void {
+    this.#changedGangs.add(gang)
+    this.#isSettled = false
+  }
+
   /** Whether an event costs as little as was said, as things are. */
   get isCheap(): boolean {
+    this.#regroup()
     this.#turned(this.#terrain.survey())
     return this.#terrain.isUniform && this.#crowd.isOneScale && !this.#residents.isCrowded
   }
@@ -107,7 +115,7 @@ export class KeptSchedule {
     const [left, joined] = [before, after].map(pod => pod && this.#policy.groupOf(pod)?.key)
     if (before) this.#leave(before, left)
     if (after) this.#enter(after, joined)
-    for (const key of new Set([left, joined])) if (key !== undefined) this.#regroup(key)
+    for (const key of [left, joined]) if (key !== undefined) this.#changedGangs.add(key)
     this.#isSettled = false
   }
 
@@ -132,9 +140,11 @@ export class KeptSchedule {
     else this.#residents.delete(pod)
   }
 
-  #regroup(key: string): void {
-    for (const unit of this.#roll.dissolve(key)) this.#drop(unit)
-    for (const unit of this.#roll.form(key)) this.#add(unit)
+  /** First of all the old units, since a pod may have gone from one gang to another. */
+  #regroup(): void {
+    for (const gang of this.#changedGangs) for (const unit of this.#roll.dissolve(gang)) this.#drop(unit)
+    for (const gang of this.#changedGangs) for (const unit of this.#roll.form(gang)) this.#add(unit)
+    this.#changedGangs.clear()
   }
 
   #drop(unit: Unit): void {

@@ -16,6 +16,7 @@ import { Journal } from './journal.ts'
 import { Keeper } from './keeper.ts'
 import { Ledger } from './ledger.ts'
 import { gangMetrics, initialise } from './metrics.ts'
+import { Outlook } from './outlook.ts'
 import { Patience } from './patience.ts'
 import { Planning } from './planning.ts'
 import { Preemption } from './preemption.ts'
@@ -123,7 +124,8 @@ export function assemble(parts: GangsParts): Assembly {
   })
   const barred = (uid: string): boolean => evictions.barred(uid)
   const bodies = new Bodies({ state, roster, ledger, clock, rankOf, barred })
-  const preemption = new Preemption({ bodies, clock, revisit })
+  const outlook = new Outlook({ state, roster, profiles, patience })
+  const preemption = new Preemption({ bodies, outlook, clock, revisit })
   const rooms = new Rooms({ state, ledger, groupOf })
   const plans = { state, ledger, refusals, clock, holdTtlMs }
   const planning = new Planning({ ...plans, rooms, preemption, metrics, epoch: parts.epoch, groupOf })
@@ -167,12 +169,12 @@ export function assemble(parts: GangsParts): Assembly {
   const queue = new Queue({ roster, ledger, keeper, patience })
   const effects = { commit, reconciler, evictions, endings }
   const rounds = new Rounds({
-    ...{ roster, ledger, planning, queue, keeper, patience, preemption, journal, clock, onViolation },
+    ...{ roster, ledger, planning, queue, keeper, patience, preemption, outlook, journal, clock, onViolation },
     ...effects,
     resyncMs: parts.resyncMs
   })
   const coordinator = new Coordinator({
-    ...{ state, roster, ledger, planning, keeper, refusals, rounds, clock, holdTtlMs },
+    ...{ state, roster, ledger, planning, keeper, refusals, rounds, outlook, clock, holdTtlMs },
     ...effects
   })
   const guard = new Guard({ state, ledger, binder, clock, log, rankOf, withdraw })

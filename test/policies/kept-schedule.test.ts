@@ -102,7 +102,7 @@ t.test(
     kept.setNode(node('w').obj())
     t.strictSame(carriedOut(), [[], ['equal@w']])
     kept.setPod(mine('top', 10).obj())
-    t.strictSame(carriedOut(), [['g-0>top', 'g-1>top'], ['top@x']], 'of equal priority the smaller unit stays')
+    t.strictSame(carriedOut(), [['equal>top'], ['top@w']], 'one pod leaves rather than a gang of two')
     t.strictSame(carriedOut(), [[], []])
   }
 )
