@@ -28,6 +28,8 @@ export class KeptSchedule {
   readonly #changedNodes = new Set<string>()
   readonly #changedPods = new Set<string>()
   #isSettled = true
+  /** It is not known any more what has changed since the order last told the plan. */
+  #isAdrift = false
   /** Set while the order does not tell the whole plan. */
   #whole: Actions | undefined
 
@@ -77,14 +79,19 @@ export class KeptSchedule {
 
   /** Plans for all events so far; who asks for the plan need not. */
   settle(): void {
-    if (this.#isSettled) return
+    this.upkeep()
+    if (!this.#isSettled) this.#planAll()
     this.#isSettled = true
+  }
+
+  /** Takes in what has happened, as far as that is cheap: else all is planned when somebody asks. */
+  upkeep(): void {
+    if (this.#isSettled) return
     const { isCheap } = this
     if (isCheap) this.#ranking.choose(this.#terrain.capacity, unit => this.#touch(unit))
-    if (isCheap && !this.#ranking.isTorn) this.#place()
-    else this.#planAll()
-    this.#changedNodes.clear()
-    this.#changedPods.clear()
+    this.#isSettled = isCheap && !this.#ranking.isTorn
+    if (this.#isSettled) this.#place()
+    else this.#forget()
   }
 
   /** Whether the gang of that key stands on nodes that the plan gives to others. */
@@ -104,11 +111,7 @@ export class KeptSchedule {
       return node === undefined ? [] : [{ pod, node }]
     })
     const takers = new Map(bind.map(({ pod, node }) => [node, pod]))
-    return {
-      bind,
-      preempt: evictions(this.#ranking.victims(), takers),
-      waiting: this.#ranking.waiting()
-    }
+    return { bind, preempt: evictions(this.#ranking.victims(), takers), waiting: this.#ranking.waiting() }
   }
 
   #change(before: Pod | undefined, after: Pod | undefined): void {
@@ -184,6 +187,12 @@ export class KeptSchedule {
     }
   }
 
+  #forget(): void {
+    this.#isAdrift = true
+    this.#changedNodes.clear()
+    this.#changedPods.clear()
+  }
+
   #planAll(): void {
     const cluster = { nodes: [...this.#terrain.nodes()], pods: [...this.#pods.values()] }
     this.#whole = schedule(cluster, this.#policy, this.#places.nodes)
@@ -191,7 +200,8 @@ export class KeptSchedule {
   }
 
   #place(): void {
-    if (this.#whole) this.#touchAll()
+    if (this.#isAdrift) this.#touchAll()
+    this.#isAdrift = false
     this.#whole = undefined
     for (const uid of this.#changedPods) if (!this.#isPlaced(uid)) this.#places.release(uid)
     for (const node of this.#changedNodes) {
@@ -201,6 +211,8 @@ export class KeptSchedule {
     const without = [...this.#changedPods].filter(uid => this.#isPlaced(uid) && !this.#places.nodes.has(uid))
     for (const { uid } of this.#inTurn(without))
       if (!this.#places.take(uid)) throw new TypeError('who is placed has a node')
+    this.#changedNodes.clear()
+    this.#changedPods.clear()
   }
 
   #isPlaced(uid: string): boolean {

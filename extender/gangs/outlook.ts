@@ -56,7 +56,9 @@ export class Outlook {
 
   /** More than its pods may have changed about the gang. */
   review(key: string): void {
+    if (!this.#profile) return
     this.#plan.review(key)
+    this.#plan.upkeep()
   }
 
   /** Those of the bodies that leave anyway; undefined where there is no such plan, or where it is not cheap to have. */
