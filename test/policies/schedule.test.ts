@@ -259,6 +259,13 @@ for (const [title, { nodes: given, pods, former, bind = [], preempt = [], waitin
   })
 }
 
+t.test('S3.15 the same cluster gets the same actions, in whatever order it is told', async t => {
+  const all = [...group('g', 2, 7), ...standing('h', 2, 3), mine('a', 3), mine('b', 3), mine('c', 9)]
+  const want = planOf(nodes(4), all)
+  for (let turn = 1; turn < all.length; turn++)
+    t.strictSame(planOf(nodes(4), [...all.slice(turn), ...all.slice(0, turn)]), want, `begun at ${turn}`)
+})
+
 t.test('S3.13 the arguments are never changed', async t => {
   const all = [on(mine('one', 1), 'n-0'), ...group('g', 2, 5), mine('ten', 10)].map(each => Object.freeze(each.obj()))
   const given = nodes(2).map(each => Object.freeze(each.obj()))
