@@ -24,9 +24,12 @@ export class KeptSchedule {
   readonly #residents = new Residents()
   readonly #places = new Places(node => this.#vacancy(node))
   readonly #ranking = new Ranking(gang => this.#roll.units(gang).length > 1)
+  readonly #changedGangs = new Set<string>()
   readonly #changedNodes = new Set<string>()
   readonly #changedPods = new Set<string>()
   #isSettled = true
+  /** It is not known any more what has changed since the order last told the plan. */
+  #isAdrift = false
   /** Set while the order does not tell the whole plan. */
   #whole: Actions | undefined
 
@@ -61,22 +64,34 @@ export class KeptSchedule {
     this.#isSettled = false
   }
 
+  /** More than its pods may have changed about the gang of that key: what the policy says of it. */
+  review(gang: string): void {
+    this.#changedGangs.add(gang)
+    this.#isSettled = false
+  }
+
   /** Whether an event costs as little as was said, as things are. */
   get isCheap(): boolean {
+    this.#regroup()
     this.#turned(this.#terrain.survey())
     return this.#terrain.isUniform && this.#crowd.isOneScale && !this.#residents.isCrowded
   }
 
   /** Plans for all events so far; who asks for the plan need not. */
   settle(): void {
-    if (this.#isSettled) return
+    this.upkeep()
+    if (!this.#isSettled) this.#planAll()
     this.#isSettled = true
+  }
+
+  /** Takes in what has happened, as far as that is cheap: else all is planned when somebody asks. */
+  upkeep(): void {
+    if (this.#isSettled) return
     const { isCheap } = this
     if (isCheap) this.#ranking.choose(this.#terrain.capacity, unit => this.#touch(unit))
-    if (isCheap && !this.#ranking.isTorn) this.#place()
-    else this.#planAll()
-    this.#changedNodes.clear()
-    this.#changedPods.clear()
+    this.#isSettled = isCheap && !this.#ranking.isTorn
+    if (this.#isSettled) this.#place()
+    else this.#forget()
   }
 
   /** Whether the gang of that key stands on nodes that the plan gives to others. */
@@ -96,18 +111,14 @@ export class KeptSchedule {
       return node === undefined ? [] : [{ pod, node }]
     })
     const takers = new Map(bind.map(({ pod, node }) => [node, pod]))
-    return {
-      bind,
-      preempt: evictions(this.#ranking.victims(), takers),
-      waiting: this.#ranking.waiting()
-    }
+    return { bind, preempt: evictions(this.#ranking.victims(), takers), waiting: this.#ranking.waiting() }
   }
 
   #change(before: Pod | undefined, after: Pod | undefined): void {
     const [left, joined] = [before, after].map(pod => pod && this.#policy.groupOf(pod)?.key)
     if (before) this.#leave(before, left)
     if (after) this.#enter(after, joined)
-    for (const key of new Set([left, joined])) if (key !== undefined) this.#regroup(key)
+    for (const key of [left, joined]) if (key !== undefined) this.#changedGangs.add(key)
     this.#isSettled = false
   }
 
@@ -132,9 +143,11 @@ export class KeptSchedule {
     else this.#residents.delete(pod)
   }
 
-  #regroup(key: string): void {
-    for (const unit of this.#roll.dissolve(key)) this.#drop(unit)
-    for (const unit of this.#roll.form(key)) this.#add(unit)
+  /** First of all the old units, since a pod may have gone from one gang to another. */
+  #regroup(): void {
+    for (const gang of this.#changedGangs) for (const unit of this.#roll.dissolve(gang)) this.#drop(unit)
+    for (const gang of this.#changedGangs) for (const unit of this.#roll.form(gang)) this.#add(unit)
+    this.#changedGangs.clear()
   }
 
   #drop(unit: Unit): void {
@@ -174,6 +187,12 @@ export class KeptSchedule {
     }
   }
 
+  #forget(): void {
+    this.#isAdrift = true
+    this.#changedNodes.clear()
+    this.#changedPods.clear()
+  }
+
   #planAll(): void {
     const cluster = { nodes: [...this.#terrain.nodes()], pods: [...this.#pods.values()] }
     this.#whole = schedule(cluster, this.#policy, this.#places.nodes)
@@ -181,7 +200,8 @@ export class KeptSchedule {
   }
 
   #place(): void {
-    if (this.#whole) this.#touchAll()
+    if (this.#isAdrift) this.#touchAll()
+    this.#isAdrift = false
     this.#whole = undefined
     for (const uid of this.#changedPods) if (!this.#isPlaced(uid)) this.#places.release(uid)
     for (const node of this.#changedNodes) {
@@ -191,6 +211,8 @@ export class KeptSchedule {
     const without = [...this.#changedPods].filter(uid => this.#isPlaced(uid) && !this.#places.nodes.has(uid))
     for (const { uid } of this.#inTurn(without))
       if (!this.#places.take(uid)) throw new TypeError('who is placed has a node')
+    this.#changedNodes.clear()
+    this.#changedPods.clear()
   }
 
   #isPlaced(uid: string): boolean {

@@ -30,7 +30,7 @@ async function broken(folders: readonly string[], baseDir: string): Promise<{ mo
   return { modules: summary.totalCruised, violations: [...new Set(violations)].toSorted() }
 }
 
-t.test('imports follow the rule of the house', async t => {
+t.test('S3.11 imports follow the rule of the house', async t => {
   const { modules, violations } = await broken(['extender', 'policies', 'test'], process.cwd())
   t.ok(modules >= policies.size + extender.size, `saw ${modules} modules`)
   t.strictSame(violations, [])
@@ -80,7 +80,7 @@ t.test('the import rule bites', async t => {
   ])
 })
 
-t.test('policies are pure', async t => {
+t.test('S3.11 S3.13 policies are pure', async t => {
   t.ok(policies.size > 0, `saw ${policies.size} files`)
   for (const [path, source] of policies) {
     const imports = [

@@ -15,6 +15,7 @@ import { Journal } from './journal.ts'
 import { Keeper } from './keeper.ts'
 import { Ledger } from './ledger.ts'
 import type { GangMetrics } from './metrics.ts'
+import { Outlook } from './outlook.ts'
 import { Patience } from './patience.ts'
 import { Moves } from './moves.ts'
 import { Planning } from './planning.ts'
@@ -129,7 +130,8 @@ export function assemble(parts: GangsParts): Assembly {
   const isSent = (uid: string): boolean => evictions.isSent(uid)
   const moves = new Moves({ state, ledger, clock, rankOf, isSent, roomGrew: () => rounds.roomGrew() })
   const isFor: Moves['isFor'] = (hold, pod) => moves.isFor(hold, pod)
-  const preemption = new Preemption({ bodies, profileOf, clock, revisit })
+  const outlook = new Outlook({ state, roster, profiles, patience })
+  const preemption = new Preemption({ bodies, outlook, profileOf, clock, revisit })
   const rooms = new Rooms({ state, ledger, groupOf })
   const plans = { state, ledger, refusals, clock, holdTtlMs }
   const planning = new Planning({ ...plans, rooms, preemption, moves, metrics, epoch: parts.epoch, groupOf })
@@ -173,12 +175,12 @@ export function assemble(parts: GangsParts): Assembly {
   const queue = new Queue({ roster, ledger, keeper, patience })
   const effects = { commit, reconciler, evictions, endings }
   const rounds = new Rounds({
-    ...{ roster, ledger, planning, queue, keeper, patience, preemption, journal, clock, onViolation },
+    ...{ roster, ledger, planning, queue, keeper, patience, preemption, outlook, journal, clock, onViolation },
     ...effects,
     resyncMs: parts.resyncMs
   })
   const coordinator = new Coordinator({
-    ...{ state, roster, ledger, planning, keeper, refusals, rounds, moves, clock, holdTtlMs },
+    ...{ state, roster, ledger, planning, keeper, refusals, rounds, moves, outlook, clock, holdTtlMs },
     ...effects
   })
   const guard = new Guard({ state, ledger, binder, clock, log, rankOf, isFor, withdraw })

@@ -11,6 +11,7 @@ import type { Clock } from '../clock.ts'
 import type { Bodies, Prey } from './bodies.ts'
 import type { Gang } from './gang.ts'
 import type { Leaver } from './ledger.ts'
+import type { Outlook } from './outlook.ts'
 
 /** A pod that leaves is counted as gone until so long after the end of its grace period; then it counts as stuck. */
 const stuckMs = 30_000
@@ -23,6 +24,7 @@ const nobody: Prey = { bodies: [], budgets: [] }
 export type PreemptionParts = {
   readonly bodies: Bodies
   readonly profileOf: (pod: Pod) => Profile | undefined
+  readonly outlook: Outlook
   readonly clock: Clock
   readonly revisit: (gang: string) => void
 }
@@ -75,8 +77,9 @@ export class Preemption {
     if (!this.#maySearch(gang)) return gang.preempts ? need.explanation : this.#advised(gang, rooms, need)
     this.#searched = gang.key
     const from = this.#parts.clock.now()
-    const moved = this.#moved(gang, rooms, need)
-    const found = moved ?? this.#victims(gang, { ...need, room }, this.#parts.bodies.below(gang.rank))
+    const prey = this.#parts.bodies.below(gang.rank)
+    const aim = { ...need, room }
+    const found = this.#moved(gang, rooms, need) ?? this.#foreseen(gang, aim, prey) ?? this.#victims(gang, aim, prey)
     if (found.outcome === 'evict') {
       this.#entries.delete(gang.key)
       return withLeaving(found, leaving)
@@ -102,6 +105,14 @@ export class Preemption {
   /** The gang has its room, or is gone: its next need is a new one. */
   forget(key: string): void {
     this.#entries.delete(key)
+  }
+
+  /** Of those who leave by the plan for the whole cluster, whoever is enough; undefined where they are not. */
+  #foreseen(gang: Gang, need: Need, { bodies, budgets }: Prey): Clearing | undefined {
+    const leaving = this.#parts.outlook.leaving(gang, bodies) ?? []
+    if (leaving.length === 0) return undefined
+    const found = this.#victims(gang, need, { bodies: leaving, budgets })
+    return found.outcome === 'evict' ? found : undefined
   }
 
   #victims({ profile }: Gang, { room, request, explanation }: Need, { bodies, budgets }: Prey): Clearing | Explanation {

@@ -25,6 +25,10 @@ export class Profiles {
     return this.#byName.get(schedulerName)
   }
 
+  all(): readonly Profile[] {
+    return [...this.#byName.values()]
+  }
+
   /** The pod's gang; undefined where muster does not plan it. */
   readonly membership = (pod: Pod): Membership | undefined => {
     const profile = this.of(pod)

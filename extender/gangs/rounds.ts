@@ -7,6 +7,7 @@ import type { Gang } from './gang.ts'
 import type { Journal } from './journal.ts'
 import type { Keeper } from './keeper.ts'
 import type { Hold, Ledger } from './ledger.ts'
+import type { Outlook } from './outlook.ts'
 import type { Patience } from './patience.ts'
 import type { Planning } from './planning.ts'
 import type { OnViolation } from './ports.ts'
@@ -30,6 +31,7 @@ export type RoundsParts = {
   readonly evictions: Evictions
   readonly endings: Endings
   readonly preemption: Preemption
+  readonly outlook: Outlook
   readonly journal: Journal
   readonly clock: Clock
   readonly resyncMs: number
@@ -119,7 +121,8 @@ export class Rounds {
   }
 
   #review(key: string): void {
-    const { roster, keeper, clock } = this.#parts
+    const { roster, keeper, clock, outlook } = this.#parts
+    outlook.review(key)
     const gang = roster.gang(key)
     if (!gang) {
       this.#forget(key)

@@ -85,14 +85,15 @@ export function unitsOf(pods: readonly Pod[], rules: Rules): readonly Unit[] {
 }
 
 /**
- * The order of the units: 1. Who may not be evicted. 2. Higher priority. 3. Who stands, before who waits. 4. Smaller.
- * 5. Older. 6. Namespace, name and key.
+ * The order of the units: 1. Who may not be evicted. 2. Higher priority. 3. Who stands, before who waits. 4. Of those who
+ * wait the smaller; of those who stand the larger, as more ends with it. 5. Older. 6. Namespace, name and key.
  */
 export function inTurn(a: Unit, b: Unit): number {
   return (
     Number(b.isFixed) - Number(a.isFixed) ||
     b.priority - a.priority ||
     Number(b.stands) - Number(a.stands) ||
+    (a.stands ? b.size - a.size : 0) ||
     older(a, b)
   )
 }

@@ -17,6 +17,8 @@ const runs = (one: string, on: string, priority?: number): PodBuilder =>
   mine(one, priority).on(on).with({ startedAt: started })
 const group = (one: string, size: number, priority?: number): PodBuilder[] =>
   Array.from({ length: size }, (_, index) => mine(`${one}-${index}`, priority).annotation('pod-group', one))
+const declared = (one: string, size: number, priority: number): PodBuilder[] =>
+  group(one, size, priority).map(each => each.annotation('muster.dev/min-member', String(size)))
 const runningGroup = (one: string, size: number, priority: number): PodBuilder[] =>
   group(one, size, priority).map((each, index) => each.on(`n-${index}`).with({ startedAt: started }))
 
@@ -93,8 +95,20 @@ const table: Record<
   'S3.58 a gang evicts as many as it needs, and no more': {
     nodes: 3,
     pods: [runs('a', 'n-0', 1), runs('b', 'n-1', 1), ...group('g', 2, 50)],
-    runs: ['b', 'g-0', 'g-1'],
-    evicts: ['a']
+    runs: ['a', 'g-0', 'g-1'],
+    evicts: ['b']
+  },
+  'S3.27 what one gang leaves serves all who come first: a single pod is not evicted besides': {
+    nodes: 4,
+    pods: [...runningGroup('g', 3, 1), runs('other', 'n-3', 1), mine('nine', 9), ...declared('pair', 2, 8)],
+    runs: ['nine', 'other', 'pair-0', 'pair-1'],
+    evicts: ['g-0', 'g-1', 'g-2']
+  },
+  'S3.23 S3.55 where the plan is not enough, others are evicted as before: nodes differ': {
+    nodes: 2,
+    pods: [runs('one', 'n-0', 1), mine('picky', 5).select('kubernetes.io/hostname', 'n-0'), mine('any', 4)],
+    runs: ['any', 'picky'],
+    evicts: ['one']
   },
   'S3.20 a gang ranks as its lowest member': {
     nodes: 2,

@@ -91,6 +91,7 @@ class Pair {
   readonly #policy: Policy
   readonly #nodes = new Map<string, Node>()
   readonly #pods = new Map<string, Pod>()
+  #count = 0
   #former: ReadonlyMap<string, string> = new Map()
 
   constructor(policy: Policy) {
@@ -136,6 +137,7 @@ class Pair {
   }
 
   #carryOut(most: number): void {
+    this.#ask()
     const { bind, preempt } = this.kept.actions()
     for (const each of preempt.slice(0, most)) this.remove(each.pod.uid)
     if (preempt.length > most) return
@@ -143,6 +145,12 @@ class Pair {
   }
 
   #compare(): void {
+    // Nobody asks after every event; what is not cheap meanwhile is not planned.
+    if (!this.kept.isCheap) this.kept.upkeep()
+    if (this.#count++ % 3 !== 1) this.#ask()
+  }
+
+  #ask(): void {
     const want = schedule(this.cluster, this.#policy, this.#former)
     this.#former = new Map(want.bind.map(({ pod, node }) => [pod.uid, node]))
     deepStrictEqual(shown(this.kept.actions()), shown(want))

@@ -137,6 +137,21 @@ const cases: Record<string, Case> = {
     pods: [on(mine('a', 1), 'n-0'), on(mine('b', 9), 'n-1'), ...group('g', 2, 5)],
     waiting: ['g']
   },
+  'S3.27 of equals on nodes one pod leaves rather than a gang': {
+    nodes: 6,
+    pods: [...standing('large', 3, 1), ...standing('small', 2, 1, 3), on(mine('one', 1), 'n-5'), mine('a', 9)],
+    bind: ['a@n-5'],
+    preempt: ['one>a']
+  },
+  'S3.27 of equals on nodes a small gang leaves rather than a large one, and nobody besides': {
+    nodes: 6,
+    pods: [
+      ...[...standing('large', 3, 1), ...standing('small', 2, 1, 3), on(mine('one', 1), 'n-5')],
+      ...[mine('a', 9), mine('b', 8)]
+    ],
+    bind: ['a@n-3', 'b@n-4'],
+    preempt: ['small-0>a', 'small-1>b']
+  },
   'S3.56 a single pod of lower priority waits': {
     nodes: 1,
     pods: [on(mine('ten', 10), 'n-0'), mine('one', 1)],
@@ -243,6 +258,13 @@ for (const [title, { nodes: given, pods, former, bind = [], preempt = [], waitin
     t.strictSame(planOf(all.toReversed(), pods.toReversed(), told), { bind, preempt, waiting }, 'S3.15 in any order')
   })
 }
+
+t.test('S3.15 the same cluster gets the same actions, in whatever order it is told', async t => {
+  const all = [...group('g', 2, 7), ...standing('h', 2, 3), mine('a', 3), mine('b', 3), mine('c', 9)]
+  const want = planOf(nodes(4), all)
+  for (let turn = 1; turn < all.length; turn++)
+    t.strictSame(planOf(nodes(4), [...all.slice(turn), ...all.slice(0, turn)]), want, `begun at ${turn}`)
+})
 
 t.test('S3.13 the arguments are never changed', async t => {
   const all = [on(mine('one', 1), 'n-0'), ...group('g', 2, 5), mine('ten', 10)].map(each => Object.freeze(each.obj()))
