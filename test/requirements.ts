@@ -46,7 +46,6 @@ export const groups: Readonly<Record<string, Group>> = {
   S2: {
     title: 'Basic scheduler loop',
     last: 27,
-    pending: 6,
     shown: {
       1: by('telemetry/logs.test.ts', 'config.test.ts'),
       2: by('kubernetes/connection.test.ts', 'architecture.test.ts'),
@@ -80,7 +79,6 @@ export const groups: Readonly<Record<string, Group>> = {
   S3: {
     title: 'Plan-based scheduler',
     last: 80,
-    pending: 6,
     shown: {
       1: by(customScheduler),
       2: by(customScheduler),
@@ -93,6 +91,7 @@ export const groups: Readonly<Record<string, Group>> = {
       9: by(customScheduler),
       10: by('cli/serve.test.ts', 'telemetry/logs.test.ts'),
       11: by(layers),
+      12: by('kubernetes/reflector.test.ts', projections, binder),
       13: by(layers, units),
       14: by(units),
       15: by(customScheduler, units),

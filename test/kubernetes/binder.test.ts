@@ -175,7 +175,7 @@ for (const [name, { post, get = [], want, calls, unknown = 0 }] of Object.entrie
   })
 }
 
-t.test('Retry-After is honoured, inside the deadline', async t => {
+t.test('S3.12 Retry-After is honoured, inside the deadline', async t => {
   const r = await rig(t, { post: [reply => reply.status(429, { 'retry-after': '1' }), created] })
   const began = r.clock.now()
   t.strictSame(await ended(r, r.bind()), { outcome: 'bound' })

@@ -18,7 +18,7 @@ function pod({ metadata = {}, spec = {}, status = {} }: { metadata?: Json; spec?
   }
 }
 
-t.test('a pod, with all that planning reads', async t => {
+t.test('S3.12 a pod, with all that planning reads', async t => {
   const projected = new Projector().pod(
     pod({
       metadata: {

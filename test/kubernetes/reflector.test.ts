@@ -64,7 +64,7 @@ function scripted(list: (reply: Reply, received: Received) => void, ...watches: 
 const quiet = (reply: Reply): void => void reply.watch()
 const oneList = (reply: Reply): void => reply.list('10', [pod('a', 5)])
 
-t.test('S3.7 lists in pages, then watches from there', async t => {
+t.test('S3.7 S3.12 lists in pages, then watches from there', async t => {
   const { reflector, clock, told, lists, watches, metric } = await rig(
     t,
     scripted(
