@@ -302,6 +302,50 @@ export declare type ReleaseSandboxResponse = Message<"sandbox.v1.ReleaseSandboxR
 export declare const ReleaseSandboxResponseSchema: GenMessage<ReleaseSandboxResponse>;
 
 /**
+ * @generated from message sandbox.v1.TouchSandboxRequest
+ */
+export declare type TouchSandboxRequest = Message<"sandbox.v1.TouchSandboxRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Of this generation only; whichever lives where it is empty.
+   *
+   * @generated from field: string uid = 2;
+   */
+  uid: string;
+
+  /**
+   * @generated from field: string tenant = 3;
+   */
+  tenant: string;
+};
+
+/**
+ * Describes the message sandbox.v1.TouchSandboxRequest.
+ * Use `create(TouchSandboxRequestSchema)` to create a new message.
+ */
+export declare const TouchSandboxRequestSchema: GenMessage<TouchSandboxRequest>;
+
+/**
+ * @generated from message sandbox.v1.TouchSandboxResponse
+ */
+export declare type TouchSandboxResponse = Message<"sandbox.v1.TouchSandboxResponse"> & {
+  /**
+   * @generated from field: sandbox.v1.Sandbox sandbox = 1;
+   */
+  sandbox?: Sandbox | undefined;
+};
+
+/**
+ * Describes the message sandbox.v1.TouchSandboxResponse.
+ * Use `create(TouchSandboxResponseSchema)` to create a new message.
+ */
+export declare const TouchSandboxResponseSchema: GenMessage<TouchSandboxResponse>;
+
+/**
  * @generated from message sandbox.v1.WatchSandboxesRequest
  */
 export declare type WatchSandboxesRequest = Message<"sandbox.v1.WatchSandboxesRequest"> & {
@@ -389,6 +433,17 @@ export declare const SchedulerService: GenService<{
     methodKind: "unary";
     input: typeof ReleaseSandboxRequestSchema;
     output: typeof ReleaseSandboxResponseSchema;
+  },
+  /**
+   * Somebody uses it: its idle time begins anew. The activator says so, at most every few seconds, for traffic that went
+   * through it; asking about a sandbox is no use of it. When it ends otherwise stays as it was.
+   *
+   * @generated from rpc sandbox.v1.SchedulerService.TouchSandbox
+   */
+  touchSandbox: {
+    methodKind: "unary";
+    input: typeof TouchSandboxRequestSchema;
+    output: typeof TouchSandboxResponseSchema;
   },
   /**
    * What is there, then every change.
