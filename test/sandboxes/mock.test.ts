@@ -1,9 +1,11 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { Agent, request } from 'undici'
 import { embed } from '../../extender/embed.ts'
+import { lookupIn } from '../../extender/embedded/resolver.ts'
 import { type MockOptions, startMock } from '../../extender/sandboxes/mock/server.ts'
 import { untilTrue } from '../embedded/until.ts'
 
@@ -120,6 +122,7 @@ t.test('S1.8 on the embedded cluster a sandbox pod answers on its own address, o
       metadata: {
         name: project,
         namespace: 'default',
+        labels: { project },
         annotations: { 'k4s/module': 'extender/sandboxes/mock/worker.ts' }
       },
       spec: {
@@ -149,6 +152,19 @@ t.test('S1.8 on the embedded cluster a sandbox pod answers on its own address, o
     t.match(await body.json(), { project, pod: project })
   }
   t.equal(new Set(addresses).size, 2, 'each has an address of its own')
+  const lookup = promisify(lookupIn(client)) as (name: string, options: object) => Promise<unknown>
+  client.create('services', {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'shop', namespace: 'default' },
+    spec: { clusterIP: 'None', selector: { project: 'shop' }, ports: [{ port: 8080 }] }
+  })
+  const name = 'shop.default.svc.cluster.local'
+  const known = async () => await lookup(name, { all: true }).catch(() => [])
+  while (((await known()) as unknown[]).length === 0) await new Promise(resolve => setImmediate(resolve))
+  t.strictSame(await known(), [{ address: addresses[0], family: 4 }], 'S1.4 the name of its Service leads to it')
+  for (const other of ['blog.default.svc.cluster.local', 'shop.default', 'example.org'])
+    await t.rejects(lookup(other, {}), { code: 'ENOTFOUND', message: /knows no ready pod behind/ })
   const [address] = addresses
   client.delete({ resource: 'pods', namespace: 'default', name: 'shop' })
   await untilTrue('the pod is gone', () => statusOf('shop') === undefined)
