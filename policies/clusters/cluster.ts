@@ -32,7 +32,7 @@ export const fine: Condition = { lostMs: 0, ejected: false, saturated: false, re
 export type ClusterView = { readonly cluster: Cluster; readonly condition: Condition }
 
 /** Whether all the wanted labels are the cluster's. */
-export function matches({ labels }: Cluster, wanted: ReadonlyMap<string, string>): boolean {
+function matches({ labels }: Cluster, wanted: ReadonlyMap<string, string>): boolean {
   return [...wanted].every(([name, value]) => labels.get(name) === value)
 }
 
