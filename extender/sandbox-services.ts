@@ -1,0 +1,26 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { FastifyBaseLogger } from 'fastify'
+import { Registry } from 'prom-client'
+import { systemClock } from './clock.ts'
+import { type Activator, type ActivatorOptions, startActivator } from './sandboxes/activator/serve.ts'
+import { schedulerAt } from './sandboxes/client/connect.ts'
+import { tour, type TourOptions } from './sandboxes/client/tour.ts'
+
+export { startMock } from './sandboxes/mock/server.ts'
+
+type ActivatorAt = Omit<ActivatorOptions, 'scheduler' | 'registry' | 'log'> & {
+  readonly log: FastifyBaseLogger
+  readonly schedulerUrl: string
+}
+
+/** Starts the activator before the scheduler, or the front door, at that address. */
+export function startActivatorAt({ schedulerUrl, ...options }: ActivatorAt): Promise<Activator> {
+  return startActivator({ ...options, scheduler: schedulerAt(schedulerUrl), registry: new Registry() })
+}
+
+type TourAt = Omit<TourOptions, 'scheduler' | 'clock' | 'pause'> & { readonly url: string }
+
+/** The demo client's tour at the scheduler, or the front door, of that address. */
+export async function tourAt({ url, ...options }: TourAt): Promise<void> {
+  await tour({ ...options, scheduler: schedulerAt(url), clock: systemClock, pause: ms => sleep(ms) })
+}
