@@ -17,6 +17,8 @@ export type RefusalReason =
   | 'kubernetes_refused'
   | 'no_cluster'
   | 'closing'
+  | 'events_store_unavailable'
+  | 'too_many_readers'
 
 export type RefusalOptions = {
   /** Of what is refused: a field's name, a sandbox's id. */
