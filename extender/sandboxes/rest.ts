@@ -1,102 +1,120 @@
-import { type DescMessage, fromJson, type JsonValue, type MessageShape, toJson } from '@bufbuild/protobuf'
-import { ConnectError, type ConnectRouter, createClient, createRouterTransport } from '@connectrpc/connect'
+import {
+  create,
+  type DescMessage,
+  fromJson,
+  type JsonObject,
+  type JsonValue,
+  type MessageShape,
+  toJson
+} from '@bufbuild/protobuf'
+import { Code, ConnectError, createHandlerContext, type HandlerContext, type ServiceImpl } from '@connectrpc/connect'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { parseDuration } from '../../policies/parse.ts'
 import { reasonOf } from '../errors.ts'
-import {
-  CreateSandboxRequestSchema,
-  CreateSandboxResponseSchema,
-  GetSandboxRequestSchema,
-  GetSandboxResponseSchema,
-  ListSandboxesRequestSchema,
-  ListSandboxesResponseSchema,
-  ReleaseSandboxRequestSchema,
-  ReleaseSandboxResponseSchema,
-  RetainSandboxRequestSchema,
-  RetainSandboxResponseSchema,
-  SchedulerService
-} from './proto/generated/sandbox/v1/scheduler_pb.js'
+import { openApi } from './openapi.ts'
+import { SchedulerService } from './proto/generated/sandbox/v1/scheduler_pb.js'
 import { invalid } from './refusals.ts'
+import { type Route, routes } from './rest-routes.ts'
+import { traceValues } from './server.ts'
 
-/** Fields that hold a duration: here it may be a Go duration, such as `15m`. */
-const durations = ['ttl', 'idleTimeout', 'idle_timeout', 'maxLifetime', 'max_lifetime']
-/** Headers of a request that mean something to the service, and of an answer that mean something to the client. */
-const [heard, told] = [
-  ['authorization', 'idempotency-key', 'traceparent', 'tracestate', 'muster-cluster-labels'],
-  ['idempotent-replayed', 'retry-after', 'muster-clusters-unreachable']
-]
+type Impl = ServiceImpl<typeof SchedulerService>
+type Params = Readonly<Record<string, string>>
 
-type WithId = { Params: { id: string }; Querystring: Record<string, unknown> }
-
-/** `/v1/sandboxes`: the SchedulerService of these services for those who would rather speak plain HTTP. */
-export function sandboxRoutes(app: FastifyInstance, services: (router: ConnectRouter) => void): void {
-  const client = createClient(SchedulerService, createRouterTransport(services))
-  app.post('/v1/sandboxes', async (request, reply) => {
-    const response = await client.createSandbox(read(CreateSandboxRequestSchema, request.body), passing(request, reply))
-    return reply.code(response.created ? 201 : 200).send(toJson(CreateSandboxResponseSchema, response))
-  })
-  app.get('/v1/sandboxes', async (request, reply) => {
-    const wanted = read(ListSandboxesRequestSchema, queryOf(request))
-    return toJson(ListSandboxesResponseSchema, await client.listSandboxes(wanted, passing(request, reply)))
-  })
-  app.get<WithId>('/v1/sandboxes/:id', async (request, reply) => {
-    const wanted = read(GetSandboxRequestSchema, { ...queryOf(request), id: request.params.id })
-    return toJson(GetSandboxResponseSchema, await client.getSandbox(wanted, passing(request, reply)))
-  })
-  app.post<WithId>('/v1/sandboxes/:id/retain', async (request, reply) => {
-    const wanted = read(RetainSandboxRequestSchema, { ...objectOf(request.body), id: request.params.id })
-    return toJson(RetainSandboxResponseSchema, await client.retainSandbox(wanted, passing(request, reply)))
-  })
-  app.delete<WithId>('/v1/sandboxes/:id', async (request, reply) => {
-    const wanted = read(ReleaseSandboxRequestSchema, { ...queryOf(request), id: request.params.id })
-    return toJson(ReleaseSandboxResponseSchema, await client.releaseSandbox(wanted, passing(request, reply)))
-  })
+/** The same calls for whoever has only curl: plain JSON over plain routes, durations as Go writes them, and a page that says so. */
+export function sandboxRoutes(app: FastifyInstance, impl: Impl, closing: AbortSignal): void {
+  for (const route of routes)
+    app.route({
+      ...{ method: route.verb, url: route.path },
+      handler: (request, reply) => answer(route, impl, request, reply)
+    })
+  app.get('/v1/sandboxes/watch', (request, reply) => watch(impl, { request, reply, closing }))
+  const page = openApi(routes)
+  app.get('/openapi.json', async () => page)
 }
 
-/** Headers both ways. Errors keep only what belongs to them. */
-function passing({ headers }: FastifyRequest, reply: FastifyReply) {
-  const heardHere = heard.flatMap(name => {
-    const value = headers[name]
-    return typeof value === 'string' ? [[name, value] as [string, string]] : []
-  })
-  return {
-    headers: heardHere,
-    onHeader: (answered: Headers): void => {
-      for (const name of told) if (answered.has(name)) void reply.header(name, answered.get(name))
-    }
-  }
+async function answer(
+  { method, status }: Route,
+  impl: Impl,
+  request: FastifyRequest,
+  reply: FastifyReply
+): Promise<JsonValue> {
+  const { input, output } = SchedulerService.method[method]
+  const context = contextOf(request, SchedulerService.method[method])
+  const call = impl[method] as (message: unknown, context: HandlerContext) => Promise<object>
+  const answered = create(output, await call(messageOf(input, request), context))
+  for (const [name, value] of context.responseHeader) void reply.header(name, value)
+  void reply.code(status(answered as { readonly created?: boolean }))
+  return toJson(output, answered, { alwaysEmitImplicit: true })
 }
 
-function read<T extends DescMessage>(schema: T, body: unknown): MessageShape<T> {
+type Stream = { readonly request: FastifyRequest; readonly reply: FastifyReply; readonly closing: AbortSignal }
+
+/** Server-sent events: each sandbox as it is, then as it changes. */
+async function watch(impl: Impl, { request, reply, closing }: Stream): Promise<void> {
+  const { input, output } = SchedulerService.method.watchSandboxes
+  const gone = new AbortController()
+  const signal = AbortSignal.any([gone.signal, closing])
+  const context = { ...contextOf(request, SchedulerService.method.watchSandboxes), signal }
+  const changes = impl.watchSandboxes(messageOf(input, request), context)
+  reply.hijack()
+  const { raw } = reply
+  raw.on('close', () => gone.abort())
+  raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
   try {
-    return fromJson(schema, spelled(objectOf(body)) as JsonValue)
+    for await (const change of changes) {
+      const text = JSON.stringify(toJson(output, create(output, change)))
+      // A reader that does not read holds nothing but itself: what changes meanwhile is kept once for each sandbox.
+      if (!raw.write(`data: ${text}\n\n`)) await drained(raw, signal)
+    }
+  } catch (error) {
+    if (!signal.aborted) request.log.error({ err: error }, 'a watch has failed')
+  }
+  raw.end()
+}
+
+function drained(raw: FastifyReply['raw'], signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    const done = (): void => {
+      raw.off('drain', done)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+    raw.on('drain', done)
+    signal.addEventListener('abort', done)
+  })
+}
+
+function contextOf(request: FastifyRequest, method: HandlerContext['method']): HandlerContext {
+  const headers = Object.entries(request.headers).map(([name, value]): [string, string] => [name, String(value)])
+  return createHandlerContext({
+    ...{ service: SchedulerService, method, protocolName: 'rest', requestMethod: request.method, url: request.url },
+    requestHeader: headers,
+    contextValues: traceValues(request.id)
+  })
+}
+
+/** The request's message, from its path, its query and its body. */
+function messageOf<T extends DescMessage>(input: T, { body, query, params }: FastifyRequest): MessageShape<T> {
+  if (body !== undefined && body !== null && (typeof body !== 'object' || Array.isArray(body)))
+    throw new ConnectError('the body must be a JSON object', Code.InvalidArgument)
+  const given: JsonObject = { ...(query as JsonObject), ...(body as JsonObject | null), ...(params as Params) }
+  try {
+    return fromJson(input, Object.fromEntries(Object.entries(given).map(([name, value]) => [name, read(name, value)])))
   } catch (error) {
     if (error instanceof ConnectError) throw error
-    throw invalid('body', reasonOf(error))
+    throw new ConnectError(reasonOf(error).replace(/^cannot decode message /, 'cannot read '), Code.InvalidArgument)
   }
 }
 
-function objectOf(body: unknown): object {
-  if (body === undefined || body === null) return {}
-  if (typeof body !== 'object' || Array.isArray(body)) throw invalid('body', 'the body must be a JSON object')
-  return body
-}
+const durations: ReadonlySet<string> = new Set(['ttl', 'idleTimeout', 'idle_timeout', 'maxLifetime', 'max_lifetime'])
+const numbers: ReadonlySet<string> = new Set(['pageSize', 'page_size'])
 
-/** Go durations as protobuf's JSON spells them. */
-const spelled = (body: object): object => Object.fromEntries(Object.entries(body).map(spell))
-
-function spell([key, value]: [string, unknown]): [string, unknown] {
-  if (!durations.includes(key) || typeof value !== 'string') return [key, value]
+/** A duration of Go, `15m`, as protobuf writes it, and a number as a query gives it. */
+function read(name: string, value: JsonValue): JsonValue {
+  if (numbers.has(name) && typeof value === 'string' && /^\d{1,9}$/.test(value)) return Number(value)
+  if (!durations.has(name) || typeof value !== 'string') return value
   const ms = parseDuration(value)
-  if (ms === undefined) throw invalid(key, `${key} ${JSON.stringify(value)} must be a duration such as 90s or 15m`)
-  return [key, `${(ms / 1000).toFixed(3)}s`]
+  if (ms === undefined)
+    throw invalid(name, `${name} ${JSON.stringify(value.slice(0, 80))} must be a duration such as 90s or 1h30m`)
+  return `${(Math.round(ms) / 1000).toFixed(3)}s`
 }
-
-/** Numbers of a query are text; everything else is meant as it stands. */
-const queryOf = ({ query }: FastifyRequest): object =>
-  Object.fromEntries(Object.entries(objectOf(query)).map(([key, value]) => [key, numberOf(key, value)]))
-
-const numberOf = (key: string, value: unknown): unknown =>
-  ['page_size', 'pageSize'].includes(key) && typeof value === 'string' && /^\d{1,9}$/.test(value)
-    ? Number(value)
-    : value

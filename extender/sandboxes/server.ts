@@ -3,6 +3,7 @@ import {
   Code,
   ConnectError,
   type ConnectRouter,
+  type ContextValues,
   createContextKey,
   createContextValues,
   type HandlerContext
@@ -54,6 +55,9 @@ const closeMs = 2_000
 const traceKey = createContextKey('', { description: 'the id that the log has of this call' })
 /** The id that the log has of this call: the client's `traceparent`, or our own. */
 export const traceOf = ({ values }: Pick<HandlerContext, 'values'>): string => values.get(traceKey)
+
+/** What a call knows of its trace. */
+export const traceValues = (id: string): ContextValues => createContextValues().set(traceKey, id)
 
 /** Starts one server that answers Connect and plain HTTP on one port. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
@@ -107,7 +111,7 @@ function connect(app: FastifyInstance, routes: (router: ConnectRouter) => void):
     }),
     // A misspelt field is refused by name, in place of being ignored.
     jsonOptions: { ignoreUnknownFields: false },
-    contextValues: ({ id }) => createContextValues().set(traceKey, id)
+    contextValues: ({ id }) => traceValues(id)
   })
 }
 
@@ -148,13 +152,16 @@ const sentences: Readonly<Record<string, string>> = {
   FST_ERR_CTP_INVALID_JSON_BODY: 'the body is no JSON'
 }
 
+/** Of the headers of an error: one that came from another server has those of that answer, too. */
+const belongs = /^(retry-after$|muster-)/
+
 /** A route throws what a call throws, and it is answered in the same words. */
 function refuse(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const refused = asConnectError(error)
   const status = statusOf(error, refused)
   if (status >= 500 && refused.code !== Code.Unavailable)
     request.log.error({ err: error, trace: request.id }, 'failed to answer a request')
-  for (const [name, value] of refused.metadata) void reply.header(name, value)
+  for (const [name, value] of refused.metadata) if (belongs.test(name)) void reply.header(name, value)
   return reply.code(status).send(bodyOf(refused))
 }
 

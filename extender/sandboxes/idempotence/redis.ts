@@ -11,7 +11,7 @@ import {
 import { begin, done } from './scripts.ts'
 
 export type RedisOptions = StoreTimes & {
-  /** Such as `redis://127.0.0.1:6379`. */
+  /** Such as `redis://127.0.0.1:6379`, or the path of a socket. */
   readonly url: string
   readonly log: { warn(fields: object, message: string): void; info(fields: object, message: string): void }
 }
@@ -85,7 +85,7 @@ export class RedisStore implements IdempotenceStore {
 
 /** Once when it begins to fail, once when it is over. */
 function tell(redis: Redis, url: string, log: RedisOptions['log']): void {
-  const shown = new URL(url).host
+  const shown = URL.canParse(url) ? new URL(url).host : url
   let failing = false
   redis.on('error', (error: unknown) => {
     if (!failing)
