@@ -20,6 +20,13 @@ export type ClustersOptions = {
   readonly count: (upstream: Upstream) => Promise<number | undefined>
 }
 
+export type CallHow = {
+  readonly timeoutMs: number
+  readonly headers: Headers
+  /** Whether an answer shows that the cluster is well. Not so where somebody asks what became of a failure. */
+  readonly mends?: boolean
+}
+
 const intervalMs = 10_000
 /** Until a cluster was seen for the first time. */
 const eagerMs = 1_000
@@ -119,13 +126,13 @@ export class Clusters {
   /** Calls a cluster, and learns from what becomes of it. Never rejects. */
   async call<T>(
     name: string,
-    { timeoutMs, headers }: { readonly timeoutMs: number; readonly headers: Headers },
+    { timeoutMs, headers, mends = true }: CallHow,
     send: (client: SchedulerClient, options: CallOptions) => Promise<T>
   ): Promise<Outcome<T>> {
     const member = this.#members.get(name)
     if (!member) throw new TypeError(`there is no cluster ${name}`)
     const outcome = await member.upstream.call(timeoutMs, headers, send)
-    this.#learn(member, outcome)
+    if (mends || (!outcome.ok && outcome.failure.kind !== 'answered')) this.#learn(member, outcome)
     return outcome
   }
 

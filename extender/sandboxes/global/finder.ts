@@ -41,7 +41,7 @@ export class Finder {
   }
 
   async lookup(cluster: string, target: Target, headers: Headers): Promise<Sighting> {
-    const call = { timeoutMs: lookupMs, headers }
+    const call = { timeoutMs: lookupMs, headers, mends: false }
     const outcome = await this.#options.clusters.call(cluster, call, (client, options) =>
       client.getSandbox(target, options)
     )

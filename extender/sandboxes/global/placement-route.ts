@@ -1,5 +1,5 @@
 import { toJson } from '@bufbuild/protobuf'
-import { type ConnectRouter, createClient, createRouterTransport } from '@connectrpc/connect'
+import { createClient, createRouterTransport, type ServiceImpl } from '@connectrpc/connect'
 import type { FastifyInstance } from 'fastify'
 import {
   GetPlacementResponseSchema,
@@ -14,8 +14,11 @@ const known = { project: 'projectId', tenant: 'tenant', key: 'idempotencyKey', l
 type Field = (typeof known)[keyof typeof known]
 
 /** GET /v1/placement?project=: where it would go now; nothing is placed. GET /v1/clusters: who there is. */
-export function placementRoutes(app: FastifyInstance, services: (router: ConnectRouter) => void): void {
-  const client = createClient(PlacementService, createRouterTransport(services))
+export function placementRoutes(app: FastifyInstance, placement: ServiceImpl<typeof PlacementService>): void {
+  const client = createClient(
+    PlacementService,
+    createRouterTransport(router => void router.service(PlacementService, placement))
+  )
   app.get<{ Querystring: Record<string, unknown> }>('/v1/placement', async ({ query }) => {
     const { projectId = '', tenant = '', idempotencyKey = '', labels = '' } = fieldsOf(query)
     const headers = { [labelsHeader]: labels }

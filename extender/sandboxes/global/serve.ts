@@ -6,6 +6,8 @@ import { Registry } from 'prom-client'
 import { request } from 'undici'
 import { type Clock, type Random, systemClock } from '../../clock.ts'
 import { reasonOf, UsageError } from '../../errors.ts'
+import { PlacementService } from '../proto/generated/sandbox/v1/placement_pb.js'
+import { SchedulerService } from '../proto/generated/sandbox/v1/scheduler_pb.js'
 import { sandboxRoutes } from '../rest.ts'
 import { type RunningServer, startServer } from '../server.ts'
 import { Clusters, type Probe } from './clusters.ts'
@@ -19,7 +21,7 @@ import { FrontDoorMetrics } from './metrics.ts'
 import { placementRoutes } from './placement-route.ts'
 import { Placer } from './placer.ts'
 import { type RedisClient, RedisStore } from './redis-store.ts'
-import { frontDoorServices } from './service.ts'
+import { placementService, schedulerService } from './service.ts'
 import { MemoryStore, type Store } from './store.ts'
 import { Turns } from './turns.ts'
 import { Upstream } from './upstream.ts'
@@ -52,7 +54,7 @@ export async function startGlobal(options: GlobalOptions): Promise<RunningServer
   const { clusters, debts, store, door } = partsOf(options, registry)
   await clusters.start()
   debts.start()
-  const services = frontDoorServices(door)
+  const [scheduler, placement] = [schedulerService(door), placementService(door)]
   const stop = async (): Promise<void> => {
     clusters.close()
     debts.close()
@@ -61,10 +63,13 @@ export async function startGlobal(options: GlobalOptions): Promise<RunningServer
   const server = await startServer({
     log,
     registry,
-    services,
-    routes: app => {
-      sandboxRoutes(app, services)
-      placementRoutes(app, services)
+    services: router => {
+      router.service(SchedulerService, scheduler)
+      router.service(PlacementService, placement)
+    },
+    routes: (app, closing) => {
+      sandboxRoutes(app, scheduler, closing)
+      placementRoutes(app, placement)
     },
     ...(host !== undefined && { host }),
     ...(port !== undefined && { port })

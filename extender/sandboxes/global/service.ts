@@ -1,16 +1,16 @@
 import { create } from '@bufbuild/protobuf'
-import type { ConnectRouter, HandlerContext, ServiceImpl } from '@connectrpc/connect'
+import type { HandlerContext, ServiceImpl } from '@connectrpc/connect'
 import { Code } from '@connectrpc/connect'
 import type { Clock } from '../../clock.ts'
 import {
   type ClusterStatus,
   ClusterStatusSchema,
-  PlacementService
+  type PlacementService
 } from '../proto/generated/sandbox/v1/placement_pb.js'
 import {
   type CreateSandboxRequest,
   CreateSandboxRequestSchema,
-  SchedulerService
+  type SchedulerService
 } from '../proto/generated/sandbox/v1/scheduler_pb.js'
 import { refusal } from '../refusals.ts'
 import { forwarded } from './answers.ts'
@@ -28,17 +28,16 @@ export type FrontDoor = {
   readonly callMs: number
 }
 
-/** The services of one cluster, answered for all of them, and where sandboxes go. */
-export function frontDoorServices(door: FrontDoor): (router: ConnectRouter) => void {
-  return router => {
-    router.service(SchedulerService, schedulerOf(door))
-    router.service(PlacementService, placementsOf(door))
-  }
-}
-
 const headersOf = ({ requestHeader }: HandlerContext): Headers => forwarded(requestHeader)
 
-function schedulerOf({ clusters, placer, finder, clock, callMs }: FrontDoor): ServiceImpl<typeof SchedulerService> {
+/** The service of one cluster, answered for all of them. */
+export function schedulerService({
+  clusters,
+  placer,
+  finder,
+  clock,
+  callMs
+}: FrontDoor): ServiceImpl<typeof SchedulerService> {
   return {
     createSandbox: async (request, { requestHeader, responseHeader }) => {
       const { response, replayed } = await placer.create(withKey(request, requestHeader), requestHeader)
@@ -66,7 +65,8 @@ function schedulerOf({ clusters, placer, finder, clock, callMs }: FrontDoor): Se
   }
 }
 
-function placementsOf({ clusters, placer }: FrontDoor): ServiceImpl<typeof PlacementService> {
+/** Where sandboxes go. */
+export function placementService({ clusters, placer }: FrontDoor): ServiceImpl<typeof PlacementService> {
   return {
     getPlacement: async ({ projectId, tenant, idempotencyKey }, { requestHeader }) => {
       const wanted = create(CreateSandboxRequestSchema, { projectId, tenant, idempotencyKey })

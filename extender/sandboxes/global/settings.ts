@@ -26,7 +26,7 @@ export function settingsOf(text: string, where: string): Settings {
   const document = parseDocument(text)
   const [problem] = document.errors
   if (problem) throw new UsageError(`${where}: ${reasonOf(problem.message.split('\n')[0])}`)
-  const file = fields(document.toJS({ maxAliasCount: 100 }), where, fileKeys)
+  const file = fields(document.toJS({ maxAliasCount: 100 }) ?? {}, where, fileKeys)
   const { clusters = [], strategy = 'rendezvous', failoverAfter = '5m' } = file
   if (!Array.isArray(clusters)) throw new UsageError(`${where}: clusters must be a list`)
   const failoverAfterMs = typeof failoverAfter === 'string' ? parseDuration(failoverAfter) : undefined

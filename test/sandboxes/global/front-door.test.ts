@@ -3,15 +3,7 @@ import t from 'tap'
 import { PlacementReason } from '../../../extender/sandboxes/proto/generated/sandbox/v1/placement_pb.js'
 import { State } from '../../../extender/sandboxes/proto/generated/sandbox/v1/sandbox_pb.js'
 import { FakeCluster } from './fake-cluster.ts'
-import { entryOf, frontDoor } from './front-door.ts'
-
-const thrown = (promise: Promise<unknown>) =>
-  promise.then(
-    () => {
-      throw new Error('it was not refused')
-    },
-    (error: unknown) => error as ConnectError
-  )
+import { entryOf, frontDoor, refused } from './front-door.ts'
 
 t.test('S0.26 S0.27 creates go to the preferred cluster, and the answer says how it was chosen', async t => {
   const [a, b] = [await FakeCluster.start(t, 'a'), await FakeCluster.start(t, 'b')]
@@ -146,7 +138,7 @@ t.test('S0.28 lists go over all clusters, page by page, and say whom they could 
   t.equal(partial.headers['muster-clusters-unreachable'], 'b')
   await a.kill()
   t.match(await ask('GET', '/v1/sandboxes'), { status: 503, body: { message: /^no cluster can be asked/ } })
-  const broken = await thrown(sandboxes.listSandboxes({ pageToken: 'what' }))
+  const broken = await refused(sandboxes.listSandboxes({ pageToken: 'what' }))
   t.match(broken.rawMessage, /page_token is none that this service gave/)
 })
 
@@ -214,9 +206,9 @@ t.test('S0.26 a dry run says where a project would go, and places nothing', asyn
 t.test('what a cluster decides is passed on, and nobody else is asked', async t => {
   const [a, b] = [await FakeCluster.start(t, 'a'), await FakeCluster.start(t, 'b')]
   const { sandboxes } = await frontDoor(t, [entryOf(a), entryOf(b)])
-  const error = await thrown(sandboxes.getSandbox({ id: 'sbx-none' }))
+  const error = await refused(sandboxes.getSandbox({ id: 'sbx-none' }))
   t.equal(error.code, Code.NotFound)
-  const nameless = await thrown(sandboxes.getSandbox({}))
+  const nameless = await refused(sandboxes.getSandbox({}))
   t.match(nameless.rawMessage, /^id is missing/)
   t.ok(nameless instanceof ConnectError)
 })

@@ -1,3 +1,4 @@
+import type { ConnectError } from '@connectrpc/connect'
 import type { Cluster } from '../../../policies/clusters.ts'
 import { type GlobalOptions, startGlobal } from '../../../extender/sandboxes/global/serve.ts'
 import { PlacementService } from '../../../extender/sandboxes/proto/generated/sandbox/v1/placement_pb.js'
@@ -34,3 +35,12 @@ export async function frontDoor(t: Test, entries: readonly ReturnType<typeof ent
   const [sandboxes, placements] = [client(SchedulerService), client(PlacementService)]
   return { server, sandboxes, placements, ask, clock, lines, metric }
 }
+
+/** The refusal that a call ends with. */
+export const refused = (call: Promise<unknown>): Promise<ConnectError> =>
+  call.then(
+    () => {
+      throw new Error('it was not refused')
+    },
+    (error: unknown) => error as ConnectError
+  )
