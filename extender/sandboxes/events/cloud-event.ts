@@ -1,4 +1,4 @@
-import { create, fromJson, type JsonObject, type JsonValue, toJson } from '@bufbuild/protobuf'
+import { create, fromJson, type JsonObject, toJson } from '@bufbuild/protobuf'
 import { TimestampSchema } from '@bufbuild/protobuf/wkt'
 import { type Event, EventSchema, EventType } from '../proto/generated/sandbox/v1/events_pb.js'
 import { type Sandbox, SandboxSchema } from '../proto/generated/sandbox/v1/sandbox_pb.js'
@@ -28,8 +28,8 @@ export type Terminated = {
   readonly eventType: 'TERMINATED'
   readonly reason: 'RELEASED' | 'EXPIRED' | 'FAILED'
   readonly failure?: {
-    readonly phase: 'CREATE' | 'RUNTIME'
-    readonly code: string
+    readonly phase?: 'CREATE' | 'RUNTIME'
+    readonly code?: string
     readonly exitCode?: number
     readonly message?: string
   }
@@ -111,7 +111,10 @@ const shortened = (json: JsonObject, of: Prefixes): JsonObject =>
 const lengthened = (json: JsonObject, of: Prefixes): JsonObject => mapped(json, of, (text, prefix) => prefix + text)
 
 function mapped(json: JsonObject, of: Prefixes, change: (text: string, prefix: string) => string): JsonObject {
-  const changed = (name: string, value: JsonValue): JsonValue =>
-    typeof value === 'string' && Object.hasOwn(of, name) ? change(value, of[name] ?? '') : value
-  return Object.fromEntries(Object.entries(json).map(([name, value]) => [name, changed(name, value)]))
+  const changed = { ...json }
+  for (const [name, prefix] of Object.entries(of)) {
+    const value = json[name]
+    if (typeof value === 'string') changed[name] = change(value, prefix)
+  }
+  return changed
 }

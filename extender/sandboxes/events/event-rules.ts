@@ -1,6 +1,6 @@
-import { clone, ScalarType } from '@bufbuild/protobuf'
+import { ScalarType } from '@bufbuild/protobuf'
 import { reasonOf } from '../../errors.ts'
-import { type Event, EventSchema, EventType } from '../proto/generated/sandbox/v1/events_pb.js'
+import { type Event, EventType } from '../proto/generated/sandbox/v1/events_pb.js'
 import {
   type Failure,
   FailureCode,
@@ -24,21 +24,22 @@ const texts = SandboxSchema.fields.filter(
   field => field.fieldKind === 'scalar' && field.scalar === ScalarType.STRING && !messages.has(field.name)
 )
 
+const traceparentForm = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/
+
 /** An event that may be told, and how. */
 export type Accepted = { readonly event: Event; readonly cloudEvent: CloudEvent }
 
 /** Refuses what is no TERMINATED event, with the field that is wrong. */
 export function accepted(given: Event | undefined): Accepted {
   if (!given) throw invalid('event', 'event: say which event')
-  const event = clone(EventSchema, given)
-  const { sandbox, time } = event
+  const { sandbox, time } = given
   if (!sandbox) throw invalid('event.sandbox', 'event.sandbox: say which sandbox ended')
   if (!time) throw invalid('event.time', 'event.time: say when it ended')
   checkSandbox(sandbox)
-  checkAttributes(event, sandbox)
+  checkAttributes(given, sandbox)
   checkEnd(sandbox)
-  tidy(sandbox)
-  return { event, cloudEvent: converted({ ...event, sandbox, time }) }
+  const event = tidied({ ...given, sandbox, time })
+  return { event, cloudEvent: converted(event) }
 }
 
 function checkSandbox(sandbox: Sandbox): void {
@@ -71,33 +72,43 @@ function checkAttributes(event: Event, { id, uid, cluster, namespace, projectId 
     }
   if (event.eventType !== EventType.TERMINATED)
     throw invalid('event.event_type', 'event.event_type: EVENT_TYPE_TERMINATED is the only one')
-  if (!/^([0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2})?$/.test(event.traceparent))
-    throw invalid('event.traceparent', 'event.traceparent: must be as W3C Trace Context has it, or empty')
 }
 
-function checkEnd({ state, launch, reason, failure }: Sandbox): void {
+function checkEnd({ state, reason, failure }: Sandbox): void {
   if (state !== State.TERMINATED)
     throw invalid('event.sandbox.state', 'event.sandbox.state: must be STATE_TERMINATED, it has ended')
-  if (Launch[launch] === undefined) throw invalid('event.sandbox.launch', 'event.sandbox.launch: is none that is known')
   if (reason === Reason.UNSPECIFIED || Reason[reason] === undefined)
     throw invalid('event.sandbox.reason', 'event.sandbox.reason: REASON_RELEASED, REASON_EXPIRED or REASON_FAILED')
-  if (reason === Reason.FAILED) checkFailure(failure)
-  else if (failure) throw invalid('event.sandbox.failure', 'event.sandbox.failure: belongs to REASON_FAILED alone')
+  if (reason === Reason.FAILED && !failure)
+    throw invalid('event.sandbox.failure', 'event.sandbox.failure: say what failed')
+  if (reason !== Reason.FAILED && failure)
+    throw invalid('event.sandbox.failure', 'event.sandbox.failure: belongs to REASON_FAILED alone')
 }
 
-function checkFailure(failure: Failure | undefined): void {
-  if (!failure) throw invalid('event.sandbox.failure', 'event.sandbox.failure: say what failed')
-  const { phase, code } = failure
-  if (phase === FailurePhase.UNSPECIFIED || FailurePhase[phase] === undefined)
-    throw invalid('event.sandbox.failure.phase', 'event.sandbox.failure.phase: say in which phase it failed')
-  if (code === FailureCode.UNSPECIFIED || FailureCode[code] === undefined)
-    throw invalid('event.sandbox.failure.code', 'event.sandbox.failure.code: say how it failed')
+/** What a client of the scheduler or a later version of it said is no cause to leave an end untold. */
+function tidied(event: Event & Checked): Event & Checked {
+  const { sandbox, traceparent } = event
+  const { launch, launchReason, failure } = sandbox
+  return {
+    ...event,
+    traceparent: traceparentForm.test(traceparent) ? traceparent : '',
+    sandbox: {
+      ...sandbox,
+      launch: known(Launch, launch),
+      launchReason: oneLine(launchReason),
+      ...(failure && { failure: tidiedFailure(failure) })
+    }
+  }
 }
 
-function tidy(sandbox: Sandbox): void {
-  sandbox.launchReason = oneLine(sandbox.launchReason)
-  if (sandbox.failure) sandbox.failure.message = oneLine(sandbox.failure.message)
+function tidiedFailure(failure: Failure): Failure {
+  const { phase, code, message } = failure
+  return { ...failure, phase: known(FailurePhase, phase), code: known(FailureCode, code), message: oneLine(message) }
 }
+
+/** The value, or the one that stands for none. */
+const known = <T extends number>(values: Readonly<Record<number, unknown>>, value: T): T =>
+  values[value] === undefined ? (0 as T) : value
 
 function oneLine(text: string): string {
   const line = text.replaceAll(/[\p{Cc}\s]+/gu, ' ').trim()

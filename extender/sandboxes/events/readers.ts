@@ -11,7 +11,7 @@ export type Told =
   | { readonly kind: 'gap'; readonly next: number }
   | { readonly kind: 'heartbeat' }
 
-const heartbeatMs = 15_000
+export const heartbeatMs = 15_000
 const mostReaders = 1_000
 /** Taken from the log at once; all that is ever held for one reader. */
 const batch = 32

@@ -2,17 +2,21 @@ import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { invalid } from '../refusals.ts'
 import type { EventLog } from './event-log.ts'
-import type { Readers, Told } from './readers.ts'
+import { heartbeatMs, type Readers, type Told } from './readers.ts'
 import { pageSizes } from './service.ts'
 
-type Parts = { readonly eventLog: EventLog; readonly readers: Readers }
+type Parts = {
+  readonly eventLog: EventLog
+  readonly readers: Readers
+  /** A reader that takes nothing for so long, heartbeats neither, is cut off. */
+  readonly stallMs?: number
+}
 
-/** A reader that takes nothing for so long, heartbeats neither, is cut off. */
-const stallMs = 60_000
 const streams = new Set(['/v1/events', '/sandbox.v1.EventsService/WatchEvents'])
 
 /** GET /v1/events: a stream of server-sent events for who asks for one, else what came after `after`, at once. */
 export function eventRoutes(app: FastifyInstance, parts: Parts, closing: AbortSignal): void {
+  const { stallMs = 4 * heartbeatMs } = parts
   app.addHook('onRequest', async ({ routeOptions, raw }) => {
     // Without a listener, a socket on which nothing moves is destroyed.
     if (streams.has(routeOptions.url ?? '')) raw.socket.setTimeout(stallMs)

@@ -3,7 +3,6 @@ import { createConnectTransport } from '@connectrpc/connect-node'
 import type { FastifyBaseLogger } from 'fastify'
 import { Redis } from 'ioredis'
 import { Registry } from 'prom-client'
-import { request } from 'undici'
 import { type Clock, type Random, systemClock } from '../../clock.ts'
 import { reasonOf, UsageError } from '../../errors.ts'
 import { PlacementService } from '../proto/generated/sandbox/v1/placement_pb.js'
@@ -20,6 +19,7 @@ import { Holder } from './holder.ts'
 import { FrontDoorMetrics } from './metrics.ts'
 import { placementRoutes } from './placement-route.ts'
 import { Placer } from './placer.ts'
+import { readyz } from './readyz.ts'
 import { type RedisClient, RedisStore } from './redis-store.ts'
 import { placementService, schedulerService } from './service.ts'
 import { MemoryStore, type Store } from './store.ts'
@@ -115,9 +115,3 @@ function storeOf({ redis, log }: GlobalOptions, clock: Clock, metrics: FrontDoor
 
 const overHttp = (baseUrl: string): Transport =>
   createConnectTransport({ baseUrl, httpVersion: '1.1', readMaxBytes: 16 * 1024 * 1024 })
-
-const readyz: Probe = async (endpoint, signal) => {
-  const { statusCode, body } = await request(`${endpoint}/readyz`, { signal })
-  await body.dump()
-  return statusCode === 200 ? undefined : `/readyz answers ${statusCode}`
-}

@@ -29,17 +29,20 @@ export function settingsOf(text: string, where: string): Settings {
   const file = fields(document.toJS({ maxAliasCount: 100 }) ?? {}, where, fileKeys)
   const { clusters = [], strategy = 'rendezvous', failoverAfter = '5m' } = file
   if (!Array.isArray(clusters)) throw new UsageError(`${where}: clusters must be a list`)
-  const failoverAfterMs = typeof failoverAfter === 'string' ? parseDuration(failoverAfter) : undefined
-  if (failoverAfterMs === undefined || failoverAfterMs < 0 || failoverAfterMs > longestMs)
-    throw new UsageError(`${where}: failoverAfter ${shown(failoverAfter)} must be a duration up to 24h, such as 5m`)
   return {
     clusters: distinct(
       clusters.map((each: unknown, at) => entry(each, `${where}: clusters[${at}]`)),
       where
     ),
     strategy: oneOf(strategy, strategies, `${where}: strategy`),
-    failoverAfterMs
+    failoverAfterMs: durationOf(failoverAfter, `${where}: failoverAfter`)
   }
+}
+
+function durationOf(value: unknown, where: string): number {
+  const ms = typeof value === 'string' ? parseDuration(value) : undefined
+  if (ms !== undefined && ms >= 0 && ms <= longestMs) return ms
+  throw new UsageError(`${where} ${shown(value)} must be a duration up to 24h, such as 5m`)
 }
 
 /** A cluster of a flag: `NAME=URL[,priority=N][,weight=N]`, and the other keys alike. */
