@@ -1,16 +1,23 @@
 import type { Debt, DebtKey, Place, Store } from './store.ts'
 
+export type Told = {
+  /** Each time that it does not serve; `isNew` the first time in a row. */
+  readonly onError: (error: unknown, isNew: boolean) => void
+  /** It serves again. */
+  readonly onServing: () => void
+}
+
 /** A shared store as long as it serves; the memory of this process, which always knows what passed here, when not. */
 export class FallbackStore implements Store {
   readonly #shared: Store
   readonly #own: Store
-  readonly #onError: (error: unknown) => void
+  readonly #told: Told
   #serves = true
 
-  constructor(shared: Store, own: Store, onError: (error: unknown) => void) {
+  constructor(shared: Store, own: Store, told: Told) {
     this.#shared = shared
     this.#own = own
-    this.#onError = onError
+    this.#told = told
   }
 
   get isComplete(): boolean {
@@ -48,11 +55,12 @@ export class FallbackStore implements Store {
   async #either<T>(ask: (store: Store) => Promise<T>): Promise<T> {
     try {
       const answer = await ask(this.#shared)
+      if (!this.#serves) this.#told.onServing()
       this.#serves = true
       return answer
     } catch (error) {
+      this.#told.onError(error, this.#serves)
       this.#serves = false
-      this.#onError(error)
       return ask(this.#own)
     }
   }

@@ -1,8 +1,9 @@
-import type { Redis } from 'ioredis'
+import { Redis } from 'ioredis'
 import { type Debt, type DebtKey, debtKey, type Place, rememberedMs, type Store } from './store.ts'
 
-/** What is used of a client of Redis. */
-export type RedisClient = Pick<Redis, 'get' | 'eval' | 'hset' | 'hdel' | 'hvals' | 'quit' | 'disconnect' | 'on'>
+/** Nobody waits longer for a store that is only a memory. */
+const patienceMs = 1_000
+const longestPauseMs = 2_000
 
 const prefix = 'muster:{placement}'
 const debtsKey = `${prefix}:debts`
@@ -18,10 +19,26 @@ return ARGV[2]`
 /** What several front doors share, and what outlives each of them. */
 export class RedisStore implements Store {
   readonly isComplete = true
-  readonly #redis: RedisClient
+  readonly #redis: Redis
 
-  constructor(redis: RedisClient) {
+  private constructor(redis: Redis) {
     this.#redis = redis
+  }
+
+  /** Tries to connect for a moment; where that fails every call fails at once, until it has connected. */
+  static async open(url: string): Promise<RedisStore> {
+    const redis = new Redis(url, {
+      lazyConnect: true,
+      enableOfflineQueue: false,
+      maxRetriesPerRequest: 0,
+      connectTimeout: patienceMs,
+      commandTimeout: patienceMs,
+      retryStrategy: attempt => Math.min(50 * 2 ** attempt, longestPauseMs)
+    })
+    // The next call says it; the client goes on trying by itself.
+    redis.on('error', () => undefined)
+    await redis.connect().catch(() => undefined)
+    return new RedisStore(redis)
   }
 
   async get(id: string): Promise<Place | undefined> {

@@ -1,7 +1,6 @@
 import type { Transport } from '@connectrpc/connect'
 import { createConnectTransport } from '@connectrpc/connect-node'
 import type { FastifyBaseLogger } from 'fastify'
-import { Redis } from 'ioredis'
 import { Registry } from 'prom-client'
 import { type Clock, type Random, systemClock } from '../../clock.ts'
 import { reasonOf, UsageError } from '../../errors.ts'
@@ -20,7 +19,7 @@ import { FrontDoorMetrics } from './metrics.ts'
 import { placementRoutes } from './placement-route.ts'
 import { Placer } from './placer.ts'
 import { readyz } from './readyz.ts'
-import { type RedisClient, RedisStore } from './redis-store.ts'
+import { RedisStore } from './redis-store.ts'
 import { placementService, schedulerService } from './service.ts'
 import { MemoryStore, type Store } from './store.ts'
 import { Turns } from './turns.ts'
@@ -35,8 +34,8 @@ export type GlobalOptions = {
   readonly host?: string
   /** Default 0: any that is free. */
   readonly port?: number
-  /** A URL, or a client. Absent: placements are remembered in this process alone. */
-  readonly redis?: string | RedisClient
+  /** The URL of a Redis, or the path of its socket. Absent: placements are remembered in this process alone. */
+  readonly redis?: string
   readonly registry?: Registry
   /** How long one cluster may take to answer. Default 10 s. */
   readonly callMs?: number
@@ -51,7 +50,7 @@ export async function startGlobal(options: GlobalOptions): Promise<RunningServer
   const { settings, log, host, port, registry = new Registry() } = options
   if (settings.clusters.length === 0)
     throw new UsageError('there is no cluster: name one with --cluster NAME=URL, or in the configuration file')
-  const { clusters, debts, store, door } = partsOf(options, registry)
+  const { clusters, debts, store, door } = await partsOf(options, registry)
   await clusters.start()
   debts.start()
   const [scheduler, placement] = [schedulerService(door), placementService(door)]
@@ -80,14 +79,14 @@ export async function startGlobal(options: GlobalOptions): Promise<RunningServer
   return { url: server.url, close: () => server.close().then(stop) }
 }
 
-function partsOf(options: GlobalOptions, registry: Registry) {
+async function partsOf(options: GlobalOptions, registry: Registry) {
   const { settings, log, clock = systemClock, random = Math.random, callMs = 10_000 } = options
   const { transport = overHttp, probe = readyz } = options
   const metrics = new FrontDoorMetrics(registry)
   const upstreams = settings.clusters.map(entry => new Upstream(entry, transport(entry.endpoint), clock))
   const { failoverAfterMs } = settings
   const clusters = new Clusters({ upstreams, probe, clock, random, metrics, failoverAfterMs, count: counted })
-  const store = storeOf(options, clock, metrics)
+  const store = await storeOf(options, clock, metrics)
   const turns = new Turns()
   const token = (): string => `${clock.wall().toString(36)}-${random().toString(36).slice(2)}`
   const finder = new Finder({ clusters, store, token, callMs })
@@ -101,15 +100,16 @@ function partsOf(options: GlobalOptions, registry: Registry) {
   return { clusters, debts, store, door: { clusters, placer, finder, clock, callMs } }
 }
 
-function storeOf({ redis, log }: GlobalOptions, clock: Clock, metrics: FrontDoorMetrics): Store {
+async function storeOf({ redis, log }: GlobalOptions, clock: Clock, metrics: FrontDoorMetrics): Promise<Store> {
   const memory = new MemoryStore(clock)
   if (redis === undefined) return memory
-  const client =
-    typeof redis === 'string' ? new Redis(redis, { maxRetriesPerRequest: 1, commandTimeout: 2_000 }) : redis
-  client.on('error', (error: unknown) => log.warn({ err: reasonOf(error) }, 'Redis does not serve'))
-  return new FallbackStore(new RedisStore(client), memory, error => {
-    metrics.storeFailed()
-    log.warn({ err: reasonOf(error) }, 'placements are remembered in memory alone: Redis does not serve')
+  return new FallbackStore(await RedisStore.open(redis), memory, {
+    onError: (error, isNew) => {
+      metrics.storeFailed()
+      const why = 'Redis does not serve: placements are remembered in this process alone, and clusters are asked'
+      if (isNew) log.warn({ err: reasonOf(error) }, why)
+    },
+    onServing: () => log.info('Redis serves again')
   })
 }
 

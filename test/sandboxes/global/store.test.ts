@@ -1,4 +1,3 @@
-import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { FallbackStore } from '../../../extender/sandboxes/global/fallback-store.ts'
 import { RedisStore } from '../../../extender/sandboxes/global/redis-store.ts'
@@ -50,7 +49,7 @@ for (const [name, promise] of Object.entries(suite)) {
   t.test(`memory: ${name}`, t => promise(t, new MemoryStore(new ManualClock())))
   t.test(`Redis: ${name}`, { skip: noRedis ?? false }, async t => {
     const { url } = await redisServer(t)
-    const store = new RedisStore(new Redis(url))
+    const store = await RedisStore.open(url)
     t.teardown(() => store.close())
     await promise(t, store)
   })
@@ -78,16 +77,20 @@ t.test('a store that does not serve is made up for by memory, which knows what p
       }
     }
   })
-  let [isDown, errors] = [false, 0]
-  const store = new FallbackStore(broken, new MemoryStore(clock), () => (errors += 1))
+  let isDown = false
+  const said: string[] = []
+  const store = new FallbackStore(broken, new MemoryStore(clock), {
+    onError: (_error, isNew) => said.push(isNew ? 'fails' : 'fails again'),
+    onServing: () => said.push('serves')
+  })
   await store.swap('sbx-1', undefined, place('t1'))
   await store.owe(debt)
   isDown = true
   t.strictSame(await store.get('sbx-1'), place('t1'))
   t.strictSame(await store.debts(), [debt])
   t.equal(store.isComplete, false)
-  t.equal(errors, 2)
   isDown = false
   await store.get('sbx-1')
   t.equal(store.isComplete, true)
+  t.strictSame(said, ['fails', 'fails again', 'serves'])
 })
