@@ -27,6 +27,7 @@ const [replicas, services] = ['embedded/controllers-replicas.test.ts', 'embedded
 const [customScheduler, realScheduler] = ['gangs/custom-scheduler.test.ts', 'conformance/custom-scheduler.test.ts']
 const [integration, order] = ['integration/integration.test.ts', 'policies/order.test.ts']
 const events = 'sandboxes/events'
+const frontDoor = 'sandboxes/global'
 const guide = 'extender/embedded/README.md'
 
 /** A group is covered once it has lines here; `requirements.test.ts` holds the tests and documents to them. */
@@ -43,7 +44,12 @@ export const groups: Readonly<Record<string, Group>> = {
       22: by(`${events}/pubsub.test.ts`),
       23: by(`${events}/webhooks.test.ts`, `${events}/hooks.test.ts`),
       24: by(`${events}/pubsub.test.ts`, `${events}/bounds.test.ts`),
-      47: by('embedded/http-reflector.test.ts')
+      26: by('policies/clusters.test.ts', 'policies/clusters.prop.test.ts', `${frontDoor}/front-door.test.ts`),
+      27: by(`${frontDoor}/front-door.test.ts`),
+      28: by(`${frontDoor}/front-door.test.ts`),
+      29: by(`${frontDoor}/broken-clusters.test.ts`, `${frontDoor}/shared-memory.test.ts`),
+      47: by('embedded/http-reflector.test.ts'),
+      51: by(`${frontDoor}/front-door.test.ts`)
     }
   },
   S1: { title: 'Project sandboxes and routing', last: 31, pending: 7, shown: {} },
