@@ -33,6 +33,8 @@ export class Publisher {
   readonly #waiting = new Map<string, Waiting>()
   readonly #underWay = new Set<string>()
   readonly #closing = new AbortController()
+  /** No event that waits is given back before. */
+  #expiry = Number.POSITIVE_INFINITY
   #failures = 0
   #pausedUntil = 0
   #cancelTimer = (): void => {}
@@ -59,7 +61,9 @@ export class Publisher {
     if (this.#waiting.size >= mostWaiting)
       return Promise.reject(new Error(`${mostWaiting} events wait for the events service already`))
     const settled = Promise.withResolvers<void>()
-    this.#waiting.set(key, { event, deadline: this.#options.clock.now() + lifetimeMs, settled })
+    const deadline = this.#options.clock.now() + lifetimeMs
+    this.#expiry = Math.min(this.#expiry, deadline)
+    this.#waiting.set(key, { event, deadline, settled })
     this.#pump()
     return settled.promise
   }
@@ -86,12 +90,10 @@ export class Publisher {
     }
   }
 
-  /** At the end of the pause, or when the oldest has waited for too long. */
+  /** At the end of the pause, or when an event has waited for too long. */
   #wake(pause: number): void {
     const { clock } = this.#options
-    const [oldest] = this.#waiting.values()
-    const left = (oldest?.deadline ?? Number.POSITIVE_INFINITY) - clock.now()
-    this.#cancelTimer = clock.after(Math.min(pause, left), () => this.#pump())
+    this.#cancelTimer = clock.after(Math.min(pause, this.#expiry - clock.now()), () => this.#pump())
   }
 
   async #send(key: string, event: Event): Promise<void> {
@@ -102,7 +104,7 @@ export class Publisher {
       this.#pausedUntil = 0
       this.#end(key)
     } else if (error.code === Code.InvalidArgument) this.#end(key, error)
-    else this.#pause(error)
+    else this.#pause(error, key)
     this.#pump()
   }
 
@@ -120,18 +122,22 @@ export class Publisher {
   }
 
   /** Full jitter, so that many publishers do not come back in step; never before the service wants it. */
-  #pause({ metadata }: ConnectError): void {
+  #pause({ metadata }: ConnectError, key: string): void {
     const { clock, random } = this.#options
+    // Behind the others: one that fails by itself must not hold them up.
+    const waiting = this.#waiting.get(key)
+    if (waiting && this.#waiting.delete(key)) this.#waiting.set(key, waiting)
     const wait = random() * Math.min(capMs, baseMs * 2 ** this.#failures)
     this.#failures = Math.min(this.#failures + 1, 30)
     this.#pausedUntil = Math.max(this.#pausedUntil, clock.now() + Math.max(wait, askedMs(metadata)))
   }
 
-  /** All live equally long, so the oldest are the first. */
   #expire(now: number): void {
+    if (now < this.#expiry) return
+    this.#expiry = Number.POSITIVE_INFINITY
     for (const [key, { deadline }] of this.#waiting) {
-      if (deadline > now) return
-      this.#end(key, new Error('the events service did not take the event in 24h'))
+      if (deadline > now) this.#expiry = Math.min(this.#expiry, deadline)
+      else this.#end(key, new Error('the events service did not take the event in 24h'))
     }
   }
 

@@ -19,13 +19,15 @@ const keys = {
 /** A call that Redis does not answer in this time has failed; the publisher sends the event again. */
 const patienceMs = 2_000
 
+/** What waits for a webhook that is no longer given is forgotten after so long. */
+const idleMs = 14 * 24 * 3_600_000
 /** Events whose record was not answered: recorded or not, they were told to nobody. */
 const mostUnanswered = 10_000
 
 /**
- * All or nothing. KEYS: known, sequence, log, webhooks. ARGV: lifetime, length of the log, body, delivery, and whether
- * an earlier call was not answered: then what that one recorded is replaced. A number of 13 digits is exact in Lua, but
- * is not written out by itself.
+ * All or nothing. KEYS: known, sequence, log, webhooks. ARGV: lifetime, length of the log, body, delivery, whether an
+ * earlier call was not answered (then what that one recorded is replaced), lifetime of what waits for a webhook. A number
+ * of 13 digits is exact in Lua, but is not written out by itself.
  */
 const recordScript = `
 local known = redis.call('GET', KEYS[1])
@@ -35,9 +37,12 @@ if known then
   for i = 4, #KEYS do redis.call('HDEL', KEYS[i], known) end
 end
 local sequence = string.format('%.0f', redis.call('INCR', KEYS[2]))
-redis.call('SET', KEYS[1], sequence, 'PX', ARGV[1])
 redis.call('XADD', KEYS[3], 'MAXLEN', ARGV[2], sequence .. '-0', 'body', ARGV[3])
-for i = 4, #KEYS do redis.call('HSET', KEYS[i], sequence, ARGV[4]) end
+for i = 4, #KEYS do
+  redis.call('HSET', KEYS[i], sequence, ARGV[4])
+  redis.call('PEXPIRE', KEYS[i], ARGV[6])
+end
+redis.call('SET', KEYS[1], sequence, 'PX', ARGV[1])
 return sequence`
 
 /** Events, deliveries and the ends of webhooks outlast the process, as far as Redis keeps them. */
@@ -62,7 +67,7 @@ export async function redisStore(url: string, clock: Clock, log: Log): Promise<E
       const since = clock.wall()
       const delivery = JSON.stringify({ id, body, attempts: 0, since, due: since, error: '', dead: false })
       const again = unanswered.has(key) ? 'unanswered' : ''
-      const values = [String(rememberedMs), String(logBounds.events), body, delivery, again]
+      const values = [String(rememberedMs), String(logBounds.events), body, delivery, again, String(idleMs)]
       const sequence = await redis.eval(recordScript, all.length, ...all, ...values).catch((error: unknown) => {
         unanswered.set(key, true)
         throw error

@@ -12,6 +12,7 @@ type Parts = {
   readonly stallMs?: number
 }
 
+const parameters = new Set(['after', 'limit'])
 const streams = new Set(['/v1/events', '/sandbox.v1.EventsService/WatchEvents'])
 
 /** GET /v1/events: a stream of server-sent events for who asks for one, else what came after `after`, at once. */
@@ -22,6 +23,8 @@ export function eventRoutes(app: FastifyInstance, parts: Parts, closing: AbortSi
     if (streams.has(routeOptions.url ?? '')) raw.socket.setTimeout(stallMs)
   })
   app.get('/v1/events', async (request, reply) => {
+    const other = Object.keys(request.query as object).find(name => !parameters.has(name))
+    if (other !== undefined) throw invalid(other, `${other}: is not known; there are ${[...parameters].join(' and ')}`)
     const wantsStream = request.headers.accept?.includes('text/event-stream') ?? false
     return wantsStream ? stream(request, reply, parts.readers, closing) : list(request, parts.eventLog)
   })

@@ -49,7 +49,7 @@ t.test('two replicas tell of the same death, and there is one record', async t =
   t.equal((await ask('GET', '/v1/events')).body.events.length, 1)
 })
 
-t.test('waits double from 100 ms to 30 s, with full jitter, and one event asks for all', async t => {
+t.test('waits double from 100 ms to 30 s, with full jitter, and one event at a time asks for all', async t => {
   const calls: { readonly at: number; readonly id: string | undefined }[] = []
   const transport = scripted(async sent => {
     calls.push({ at: clock.now(), id: sent?.id })
@@ -62,7 +62,11 @@ t.test('waits double from 100 ms to 30 s, with full jitter, and one event asks f
   await clock.until(() => calls.length === 15, 100)
   const waits = calls.slice(2).map(({ at }, index) => at - calls[index + 1]!.at)
   t.strictSame(waits, [200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 30_000, 30_000, 30_000, 30_000, 30_000])
-  t.strictSame([...new Set(calls.slice(2).map(({ id }) => id))], ['a.terminated'])
+  t.strictSame(
+    calls.slice(2, 6).map(({ id }) => id),
+    ['a.terminated', 'b.terminated', 'a.terminated', 'b.terminated'],
+    'in turn'
+  )
   sender.close()
   await Promise.all(all)
 })
@@ -117,6 +121,20 @@ t.test('what the service refuses as wrong is told, and holds up nothing', async 
   await t.rejects(first!, /event.id: no/)
   await second
   t.equal(sender.waiting, 0)
+})
+
+t.test('an event on which the service fails by itself holds up no other', async t => {
+  const transport = scripted(async sent => {
+    if (sent?.id === 'a.terminated') throw new ConnectError('a bug', Code.Internal)
+    return true
+  })
+  const { clock, publisher: sender } = publisher(t, transport)
+  const bad = sender.publish(event('a')).catch(() => {})
+  const others = Array.from({ length: 20 }, (_, index) => sender.publish(event(`e${index}`)))
+  await clock.until(() => sender.waiting === 1)
+  await Promise.all(others)
+  sender.close()
+  await bad
 })
 
 t.test('after a day an event is given back, and so is what waits when it is closed', async t => {

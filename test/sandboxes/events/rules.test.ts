@@ -76,6 +76,7 @@ t.test('hostile input gets one sentence', async t => {
       { status: 400, body: { message: /must be a whole number/ } },
       query
     )
+  t.match(await ask('GET', '/v1/events?afer=1'), { status: 400, body: { message: /afer: is not known/ } })
   const headers = { accept: 'text/event-stream', 'last-event-id': 'nonsense' }
   t.match(await ask('GET', '/v1/events', undefined, headers), { status: 400, body: { message: /Last-Event-ID/ } })
   const list = '/sandbox.v1.EventsService/ListEvents'

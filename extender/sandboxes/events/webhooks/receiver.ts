@@ -34,6 +34,8 @@ export class Receiver {
   readonly #closing = new AbortController()
   /** Makes monotonic time into times that outlast the process; wall clocks are set now and then. */
   readonly #epoch: number
+  /** For the log: paths of webhooks are often secret. */
+  readonly #host: string
   #disabled = false
   /** Until then nothing is sent: it said that it has too much to do. */
   #sparedUntil = 0
@@ -42,6 +44,7 @@ export class Receiver {
   constructor(parts: ReceiverParts) {
     this.#parts = parts
     this.#epoch = parts.clock.wall() - parts.clock.now()
+    this.#host = new URL(parts.webhook.url).host
   }
 
   get url(): string {
@@ -163,7 +166,7 @@ export class Receiver {
     const { log, metrics } = this.#parts
     metrics.attempts.inc({ result: 'gone' })
     if (!this.#disabled) {
-      log.warn({ webhook: this.url }, 'a webhook answered 410 and is disabled; replay its dead letters to enable it')
+      log.warn({ webhook: this.#host }, 'a webhook answered 410 and is disabled; replay its dead letters to enable it')
       this.#stored(store => store.disable(this.url, true))
     }
     this.#disabled = true
@@ -190,7 +193,7 @@ export class Receiver {
     const dropped = this.#queue.bury(letter)
     if (!delivery.dead) {
       log.warn(
-        { webhook: this.url, event: delivery.id, attempts: delivery.attempts },
+        { webhook: this.#host, event: delivery.id, attempts: delivery.attempts },
         `a delivery is given up: ${error}`
       )
       this.#stored(store => store.keep(this.url, letter))
