@@ -37,7 +37,9 @@ export const groups: Readonly<Record<string, Group>> = {
     last: 51,
     pending: 7,
     shown: {
+      13: by(`${events}/end-to-end.test.ts`),
       14: by(`${events}/rules.test.ts`),
+      15: by(`${events}/end-to-end.test.ts`),
       19: by(`${events}/pubsub.test.ts`),
       20: by(`${events}/pubsub.test.ts`),
       21: by(`${events}/pubsub.test.ts`, `${events}/publisher.test.ts`),

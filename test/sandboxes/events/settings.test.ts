@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import t from 'tap'
 import { startEvents } from '../../../extender/sandboxes/events/serve.ts'
@@ -29,6 +30,19 @@ t.test('webhooks are read from flags and from a file, where each may have secret
   )
   const own = await webhookSettings({ webhooks: ['http://a'], secrets: [secret], allowPrivate: true })
   t.equal(own[0]?.rule('127.0.0.1'), undefined)
+})
+
+t.test('the file of the guide is one', async t => {
+  const guide = await readFile('extender/sandboxes/events/README.md', 'utf8')
+  const [, yaml = ''] = /```yaml\n(.*?)```/s.exec(guide) ?? []
+  const settings = await webhookSettings({ webhooksFile: `${t.testdir({ 'hooks.yaml': yaml })}/hooks.yaml` })
+  t.strictSame(
+    settings.map(({ url, rule }) => [url, rule('10.0.0.1')]),
+    [
+      ['https://example.com/ended', '10.0.0.1 is private'],
+      ['http://collector.tools.svc:8080/', undefined]
+    ]
+  )
 })
 
 t.test('what is wrong with a webhook is told with its place', async t => {
