@@ -118,7 +118,8 @@ export async function until(it: Service, id: string, state: State): Promise<Loos
     if (sandbox?.state === state) return sandbox
     await new Promise(resolve => setTimeout(resolve, 5))
   }
-  throw new Error(`sandbox ${id} never came to state ${state}`)
+  const told = it.lines.flatMap(({ msg }) => (msg === 'answered' ? [] : [msg]))
+  throw new Error(`sandbox ${id} never came to state ${state}; the log: ${told.join(' | ')}`)
 }
 
 /** Nothing is left of any sandbox. */

@@ -1,4 +1,4 @@
-import { Code, ConnectError } from '@connectrpc/connect'
+import { Code, type ConnectError } from '@connectrpc/connect'
 import t from 'tap'
 import { labels } from '../../extender/sandboxes/labels.ts'
 import { Launch, Reason, RefusalSchema, State } from '../../extender/sandboxes/proto/generated/sandbox/v1/sandbox_pb.js'

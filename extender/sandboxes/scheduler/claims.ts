@@ -15,6 +15,7 @@ export class Claims {
   /** Those that the server has told of: only of them it can tell that they are gone. */
   readonly #followed = new Set<string>()
   #following: { readonly services: Following; readonly pods: Following } | undefined
+  #podsListed = false
   #told: Told = () => {}
 
   constructor(log: Log) {
@@ -29,8 +30,7 @@ export class Claims {
   }
 
   get listed(): { readonly services: boolean; readonly pods: boolean } {
-    const { services, pods } = this.#following ?? {}
-    return { services: services?.synced ?? false, pods: pods?.synced ?? false }
+    return { services: this.#following?.services.synced ?? false, pods: this.#podsListed }
   }
 
   async stop(): Promise<void> {
@@ -75,13 +75,21 @@ export class Claims {
     this.#told(id, known)
   }
 
+  /** Something newer about a pod, from wherever. */
   putPod(pod: PodFacts): void {
+    // The answer to a write may come after what happened next, be it the end.
+    if (isOlder(pod.version, this.#knownOf(pod)?.version ?? '')) return
     const pods = this.#pods.get(pod.id) ?? new Map<string, PodFacts>()
     this.#pods.set(pod.id, pods.set(pod.uid, pod))
     // When it became ready is remembered, whatever becomes of it.
     const readyAt = pod.readyAt ?? this.#last.get(pod.owner)?.readyAt
     if (this.#claims.get(pod.id)?.uid === pod.owner) this.#last.set(pod.owner, { ...pod, readyAt })
     this.#told(pod.id)
+  }
+
+  #knownOf({ id, uid, owner }: PodFacts): PodFacts | undefined {
+    const last = this.#last.get(owner)
+    return this.#pods.get(id)?.get(uid) ?? (last?.uid === uid ? last : undefined)
   }
 
   dropPod({ id, uid }: Pick<PodFacts, 'id' | 'uid'>): void {
@@ -129,6 +137,9 @@ export class Claims {
         for (const known of [...this.#pods.values()].flatMap(each => [...each.values()]))
           if (!listed.has(known.uid)) this.dropPod(known)
         for (const pod of pods) this.putPod(pod)
+        // Only now it is known of a claim that it has no pod.
+        this.#podsListed = true
+        for (const id of this.#claims.keys()) this.#told(id)
       },
       apply: (type, json) => {
         const pod = podFactsOf(json)

@@ -7,6 +7,7 @@ import type { Json } from './ports.ts'
 export type PodFacts = {
   readonly name: string
   readonly uid: string
+  readonly version: string
   /** The sandbox that it belongs to. */
   readonly id: string
   /** The uid of the claim that owns it. */
@@ -29,18 +30,25 @@ export function podFactsOf(pod: Json): PodFacts | undefined {
   const [name, uid] = [text(metadata.name), text(metadata.uid)]
   const id = text(object(metadata.labels)[labels.id])
   if (name === undefined || uid === undefined || id === undefined) return undefined
-  const ready = conditionOf(status, 'Ready')
   const leaving = text(metadata.deletionTimestamp) !== undefined
   return {
     ...{ name, uid, id, leaving },
-    owner: text(objects(metadata.ownerReferences).find(({ kind }) => kind === 'Service')?.uid) ?? '',
-    node: text(object(pod.spec).nodeName) ?? '',
-    ip: text(status.podIP) ?? '',
-    readyAt: ready.status === 'True' && !leaving ? time(ready.lastTransitionTime) : undefined,
+    version: orEmpty(metadata.resourceVersion),
+    owner: orEmpty(objects(metadata.ownerReferences).find(({ kind }) => kind === 'Service')?.uid),
+    node: orEmpty(object(pod.spec).nodeName),
+    ip: orEmpty(status.podIP),
+    readyAt: leaving ? undefined : readyAtOf(status),
     pastDeadline: status.reason === 'DeadlineExceeded',
     failure: failureOf(status, leaving),
     obstacle: obstacleOf(status)
   }
+}
+
+const orEmpty = (value: unknown): string => text(value) ?? ''
+
+function readyAtOf(status: Json): number | undefined {
+  const { status: isReady, lastTransitionTime } = conditionOf(status, 'Ready')
+  return isReady === 'True' ? time(lastTransitionTime) : undefined
 }
 
 /** Why a pod of ours that is not there any more is gone, from the last that was seen of it. */
