@@ -121,6 +121,27 @@ for (const status of [429, 502, 504])
     await until(async () => (await metric(attempts('delivered'))) === 2)
   })
 
+t.test('a receiver that has too much to do and does not say for how long is spared longer each time', async t => {
+  const clock = new ManualClock()
+  let busy = true
+  const { url, calls } = await receiver(t, response => response.writeHead(busy ? 429 : 200).end())
+  const { service, metric } = await events(t, { ...steady(clock), webhooks: [url] })
+  const throttled = (count: number) => until(async () => (await metric(attempts('throttled'))) === count)
+  for (const [index, spare] of [5_000, 10_000].entries()) {
+    await service.publish({ event: event(`e${index}`) })
+    await throttled(index + 1)
+    clock.advance(spare - 1)
+    t.equal(calls.length, index + 1, `nothing for ${spare} ms, whatever waits`)
+    clock.advance(1)
+    await throttled(index + 2)
+  }
+  busy = false
+  clock.advance(20_000 - 1)
+  t.equal(calls.length, 3)
+  clock.advance(1)
+  await until(async () => (await metric(attempts('delivered'))) === 1)
+})
+
 t.test('Retry-After is honoured as a date too, and for at most a day', async t => {
   const clock = new ManualClock()
   const asked = [new Date(clock.wall() + 90_000).toUTCString(), '999999999', 'nonsense', '-1']

@@ -5,7 +5,7 @@ import type { EventMetrics } from '../metrics.ts'
 import type { Delivery, EventStore } from '../store.ts'
 import { type Answer, connections, type Post } from './post.ts'
 import { Queue } from './queue.ts'
-import { askedWait, waitAfter } from './schedule.ts'
+import { askedWait, spareFor, waitAfter } from './schedule.ts'
 import { signedHeaders } from './signature.ts'
 
 /** Where events are sent, and with what they are signed: the newest key first. */
@@ -39,6 +39,8 @@ export class Receiver {
   #disabled = false
   /** Until then nothing is sent: it said that it has too much to do. */
   #sparedUntil = 0
+  /** So many times in a row. */
+  #overloads = 0
   #cancelTimer = (): void => {}
 
   constructor(parts: ReceiverParts) {
@@ -156,6 +158,7 @@ export class Receiver {
     const status = typeof outcome === 'string' ? 0 : outcome.status
     if (status >= 200 && status < 300) {
       metrics.attempts.inc({ result: 'delivered' })
+      this.#overloads = 0
       this.#queue.drop(delivery)
       this.#stored(store => store.forget(this.url, delivery.sequence))
     } else if (status === 410) this.#disable(delivery)
@@ -177,14 +180,20 @@ export class Receiver {
     const { clock, random, metrics } = this.#parts
     const answer = typeof outcome === 'string' ? undefined : outcome
     const error = answer ? sentenceOf(answer.status) : (outcome as string)
-    const spare = overloaded.has(answer?.status ?? 0)
-    metrics.attempts.inc({ result: spare ? 'throttled' : 'failed' })
-    const wait = waitAfter(delivery.attempts, askedWait(answer?.retryAfter, clock), random)
+    const asked = askedWait(answer?.retryAfter, clock)
+    if (overloaded.has(answer?.status ?? 0)) this.#spare(asked)
+    else metrics.attempts.inc({ result: 'failed' })
+    const wait = waitAfter(delivery.attempts, asked, random)
     if (wait === undefined || this.#disabled) return this.#bury(delivery, error)
     const due = this.#now() + wait
-    if (spare) this.#sparedUntil = Math.max(this.#sparedUntil, due)
     this.#queue.put({ ...delivery, due, error })
     this.#stored(store => store.keep(this.url, { ...delivery, due, error }))
+  }
+
+  #spare(asked: number): void {
+    this.#parts.metrics.attempts.inc({ result: 'throttled' })
+    this.#sparedUntil = Math.max(this.#sparedUntil, this.#now() + spareFor(this.#overloads, asked))
+    this.#overloads += 1
   }
 
   #bury(delivery: Delivery, error: string): void {

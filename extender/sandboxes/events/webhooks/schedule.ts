@@ -19,6 +19,11 @@ export function waitAfter(attempts: number, asked: number, random: Random): numb
   return Math.max(wait * (1 + random() / 5), Math.min(asked, longestWait))
 }
 
+/** How long a receiver with too much to do is spared: as long as it asks, else longer each time in a row. */
+export function spareFor(times: number, asked: number): number {
+  return asked > 0 ? Math.min(asked, longestWait) : Math.min(5 * minute, 5 * second * 2 ** Math.min(times, 10))
+}
+
 /** Retry-After, in seconds or as a date, in milliseconds; 0 where it is neither. */
 export function askedWait(retryAfter: string | undefined, clock: Clock): number {
   if (retryAfter === undefined) return 0
