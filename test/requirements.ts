@@ -26,6 +26,7 @@ const [workers, parts] = ['embedded/workers.test.ts', 'embedded/kubelet-parts.te
 const [replicas, services] = ['embedded/controllers-replicas.test.ts', 'embedded/controllers-services.test.ts']
 const [customScheduler, realScheduler] = ['gangs/custom-scheduler.test.ts', 'conformance/custom-scheduler.test.ts']
 const [integration, order] = ['integration/integration.test.ts', 'policies/order.test.ts']
+const sandboxes = 'sandboxes'
 const events = 'sandboxes/events'
 const frontDoor = 'sandboxes/global'
 const guide = 'extender/embedded/README.md'
@@ -37,24 +38,56 @@ export const groups: Readonly<Record<string, Group>> = {
     last: 51,
     pending: 7,
     shown: {
-      13: by(`${events}/end-to-end.test.ts`),
-      14: by(`${events}/rules.test.ts`),
-      15: by(`${events}/end-to-end.test.ts`),
+      2: by(`${sandboxes}/scheduler.test.ts`, `${sandboxes}/rest.test.ts`),
+      3: by(`${sandboxes}/scheduler.test.ts`, `${sandboxes}/crashes.test.ts`),
+      4: by(`${sandboxes}/scheduler.test.ts`, `${sandboxes}/crashes.test.ts`),
+      5: by(`${sandboxes}/idempotence.test.ts`),
+      6: by(`${sandboxes}/idempotence.test.ts`, `${sandboxes}/crashes.test.ts`),
+      7: by(`${sandboxes}/idempotence.test.ts`, `${sandboxes}/lifetimes.test.ts`),
+      8: by(`${sandboxes}/lifetimes.test.ts`),
+      9: by(`${sandboxes}/lifetimes.test.ts`),
+      10: by(`${sandboxes}/lifetimes.test.ts`),
+      11: by(`${sandboxes}/lifetimes.test.ts`, `${sandboxes}/rest.test.ts`),
+      12: by(`${sandboxes}/scheduler.test.ts`, `${sandboxes}/rest.test.ts`),
+      13: by(`${sandboxes}/outbox.test.ts`, `${events}/end-to-end.test.ts`),
+      14: by(`${sandboxes}/outbox.test.ts`, `${events}/rules.test.ts`),
+      15: by(`${sandboxes}/outbox.test.ts`, `${events}/end-to-end.test.ts`),
+      16: by(`${sandboxes}/outbox.test.ts`, `${sandboxes}/lifetimes.test.ts`),
+      17: by(`${sandboxes}/outbox.test.ts`, `${sandboxes}/trouble.test.ts`),
+      18: by(`${sandboxes}/outbox.test.ts`, `${sandboxes}/trouble.test.ts`, `${sandboxes}/decision.test.ts`),
       19: by(`${events}/pubsub.test.ts`),
       20: by(`${events}/pubsub.test.ts`),
       21: by(`${events}/pubsub.test.ts`, `${events}/publisher.test.ts`),
       22: by(`${events}/pubsub.test.ts`),
       23: by(`${events}/webhooks.test.ts`, `${events}/hooks.test.ts`),
       24: by(`${events}/pubsub.test.ts`, `${events}/bounds.test.ts`),
+      25: by(`${sandboxes}/outbox.test.ts`),
       26: by('policies/clusters.test.ts', 'policies/clusters.prop.test.ts', `${frontDoor}/front-door.test.ts`),
       27: by(`${frontDoor}/front-door.test.ts`),
       28: by(`${frontDoor}/front-door.test.ts`),
       29: by(`${frontDoor}/broken-clusters.test.ts`, `${frontDoor}/shared-memory.test.ts`),
+      46: by(`${sandboxes}/server.test.ts`),
       47: by('embedded/http-reflector.test.ts'),
+      48: by(`${sandboxes}/scheduler.test.ts`),
+      49: by(`${sandboxes}/server.test.ts`),
       51: by(`${frontDoor}/front-door.test.ts`)
     }
   },
-  S1: { title: 'Project sandboxes and routing', last: 31, pending: 7, shown: {} },
+  S1: {
+    title: 'Project sandboxes and routing',
+    last: 31,
+    pending: 7,
+    shown: {
+      1: by(`${sandboxes}/scheduler.test.ts`),
+      2: by(`${sandboxes}/scheduler.test.ts`),
+      3: by(`${sandboxes}/scheduler.test.ts`),
+      4: by(`${sandboxes}/scheduler.test.ts`),
+      6: by(`${sandboxes}/scheduler.test.ts`, `${sandboxes}/rest.test.ts`),
+      7: by(`${sandboxes}/lifetimes.test.ts`),
+      23: by(`${sandboxes}/scheduler.test.ts`),
+      26: by(`${sandboxes}/scheduler.test.ts`)
+    }
+  },
   S2: {
     title: 'Basic scheduler loop',
     last: 27,

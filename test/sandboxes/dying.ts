@@ -35,7 +35,7 @@ export function dying({ when, step, nth = 1 }: Death): { readonly wrap: Wrap; re
 type Through = (step: Step, call: () => Promise<Answer>) => Promise<Answer>
 
 /** Every call of an API server, through something. */
-export function around(kubernetes: Kubernetes, through: Through): Omit<Kubernetes, 'follow' | 'note'> {
+function around(kubernetes: Kubernetes, through: Through): Omit<Kubernetes, 'follow' | 'note'> {
   return {
     create: (kind, object) => through(`create ${kind}`, () => kubernetes.create(kind, object)),
     get: (kind, name) => through(`get ${kind}`, () => kubernetes.get(kind, name)),

@@ -1,6 +1,9 @@
+import { LRUCache } from 'lru-cache'
 import { type Claim, claimOf } from './claim.ts'
 import { type PodFacts, podFactsOf } from './pod-facts.ts'
 import type { Follower, Following, Json, Kubernetes, Log } from './ports.ts'
+
+const remembered = 10_000
 
 /** Told that something about the sandbox of that id may have changed; a claim that is gone comes with it. */
 export type Told = (id: string, gone?: Claim) => void
@@ -15,6 +18,8 @@ export class Claims {
   /** Those that the server has told of: only of them it can tell that they are gone. */
   readonly #followed = new Set<string>()
   #following: { readonly services: Following; readonly pods: Following } | undefined
+  /** Uids of those that went, so that what is told of them late does not bring them back. */
+  readonly #gone = new LRUCache<string, true>({ max: remembered })
   #podsListed = false
   #told: Told = () => {}
 
@@ -60,6 +65,7 @@ export class Claims {
 
   /** Something newer about a claim, from wherever. */
   put(claim: Claim): void {
+    if (this.#gone.has(claim.uid)) return
     const known = this.#claims.get(claim.id)
     if (known?.uid === claim.uid && isOlder(claim.version, known.version)) return
     if (known && known.uid !== claim.uid) this.#forget(known)
@@ -101,6 +107,7 @@ export class Claims {
 
   #forget(claim: Claim): void {
     this.#claims.delete(claim.id)
+    this.#gone.set(claim.uid, true)
     this.#followed.delete(claim.uid)
     this.#last.delete(claim.uid)
   }
