@@ -92,7 +92,7 @@ export class Holder {
   /** Writes down where the call goes before it goes. Undefined: somebody else has written meanwhile. */
   async intend(asked: Asked, cluster: string, before: Place | undefined): Promise<Place | undefined> {
     const { store, debts } = this.#options
-    const intent = this.place(asked, cluster, 'intended')
+    const intent = this.place(cluster, 'intended')
     const stands = await store.swap(asked.id, before, intent)
     if (stands?.token !== intent.token) return undefined
     await debts.forgive(cluster, asked.id)
@@ -113,7 +113,7 @@ export class Holder {
     return this.#options.debts.owe({ cluster, id, tenant })
   }
 
-  place({ keyed }: Asked, cluster: string, state: Place['state']): Place {
-    return { cluster, state, keyed, token: this.#options.token() }
+  place(cluster: string, state: Place['state']): Place {
+    return { cluster, state, token: this.#options.token() }
   }
 }

@@ -6,8 +6,6 @@ export type Place = {
   readonly cluster: string
   /** `intended`: the call is under way, or was when its front door ended. */
   readonly state: 'intended' | 'placed'
-  /** Whether an idempotency key made it: such a sandbox is remembered beyond its end. */
-  readonly keyed: boolean
   /** Of this writing: another one has another. */
   readonly token: string
 }

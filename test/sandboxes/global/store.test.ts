@@ -6,7 +6,7 @@ import { ManualClock } from '../../kubernetes/manual-clock.ts'
 import { noRedis, redisServer } from '../redis-server.ts'
 
 const place = (token: string, more: Partial<Place> = {}): Place => ({
-  ...{ cluster: 'a', state: 'intended', keyed: false, token },
+  ...{ cluster: 'a', state: 'intended', token },
   ...more
 })
 const debt = { cluster: 'a', id: 'sbx-1', tenant: 'default', isReleased: false, settledAt: 1_000 }
