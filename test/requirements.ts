@@ -66,10 +66,12 @@ export const groups: Readonly<Record<string, Group>> = {
       27: by(`${frontDoor}/front-door.test.ts`),
       28: by(`${frontDoor}/front-door.test.ts`),
       29: by(`${frontDoor}/broken-clusters.test.ts`, `${frontDoor}/shared-memory.test.ts`),
+      44: by(`${sandboxes}/sandbox.test.ts`),
       46: by(`${sandboxes}/server.test.ts`),
       47: by('embedded/http-reflector.test.ts'),
       48: by(`${sandboxes}/scheduler.test.ts`),
       49: by(`${sandboxes}/server.test.ts`),
+      50: by(`${sandboxes}/sandbox.test.ts`),
       51: by(`${frontDoor}/front-door.test.ts`)
     }
   },
@@ -84,6 +86,7 @@ export const groups: Readonly<Record<string, Group>> = {
       4: by(`${sandboxes}/scheduler.test.ts`),
       6: by(`${sandboxes}/scheduler.test.ts`, `${sandboxes}/rest.test.ts`),
       7: by(`${sandboxes}/lifetimes.test.ts`),
+      10: by(`${sandboxes}/sandbox.test.ts`),
       23: by(`${sandboxes}/scheduler.test.ts`),
       26: by(`${sandboxes}/scheduler.test.ts`)
     }

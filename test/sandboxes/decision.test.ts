@@ -65,6 +65,10 @@ t.test('what is due, from what is there', async t => {
       { what: 'wait', until: 1_002_000 }
     ],
     'after that anybody makes it': [{ ...ready, claim: young, pod: undefined, now: 1_002_000 }, { what: 'launch' }],
+    'late, and nobody could make a pod': [
+      { ...ready, claim: { ...young, expiresAt: 9_000_000 }, pod: undefined, now: 1_120_000 },
+      { what: 'end', ended: { failure: { code: 'START_TIMEOUT', message: 'no pod was made for it within 120 s' } } }
+    ],
     'a recorded pod that is gone': [
       { ...ready, pod: undefined },
       { what: 'end', ended: { reason: 'FAILED', failure: { code: 'DELETED_EXTERNALLY' }, readyAt: 1_005_000 } }

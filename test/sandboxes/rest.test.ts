@@ -56,6 +56,7 @@ t.test('what plain HTTP gets wrong is said in one sentence', async t => {
     'a page of nobody': ['GET', '/v1/sandboxes?page=2', undefined, /"page" is unknown/],
     'a page that is too long': ['GET', '/v1/sandboxes?page_size=1001', undefined, /^page_size 1001 must be/],
     'a token of nobody': ['GET', '/v1/sandboxes?page_token=x', undefined, /^page_token must be/],
+    'a watch of nobody': ['GET', '/v1/sandboxes/watch?tenant=A', undefined, /^tenant "A" must be a DNS label/],
     'an id of nobody': ['GET', '/v1/sandboxes/x', undefined, /^id "x" is no id of a sandbox$/]
   }
   for (const [name, [method, path, body, message]] of Object.entries(table))
