@@ -127,7 +127,7 @@ t.test('the OpenAPI page names every route and every field', async t => {
     '/v1/sandboxes/{id}/touch'
   ])
   const text = JSON.stringify(body)
-  for (const [, ref] of text.matchAll(/"#\/components\/schemas\/(\w+)"/g)) t.ok(body.components.schemas[ref!], ref)
+  for (const [, ref] of text.matchAll(/"#\/components\/schemas\/(\w+)"/g)) t.ok(body.components.schemas[ref!], ref!)
   t.match(body.components.schemas.Sandbox.properties, {
     state: { enum: ['STATE_UNSPECIFIED', 'STATE_PENDING', 'STATE_READY', 'STATE_TERMINATED'] },
     expiresAt: { format: 'date-time' }
