@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { State } from '../../extender/sandboxes/proto/generated/sandbox/v1/sandbox_pb.js'
 import { untilTrue } from '../embedded/until.ts'
@@ -91,33 +91,34 @@ function check(t: Test, on: Cluster): void {
   t.equal(new Set(owners).size, owners.length, 'no sandbox has two pods')
 }
 
+/** One history, and whether it kept the promises. */
+async function live(t: Test, steps: readonly Step[], seed: number): Promise<void> {
+  const it = await world(t, seed)
+  const uids = new Set<string>()
+  for (const each of steps) {
+    await take(it, uids, each)
+    check(t, it.on)
+  }
+  it.state.share = 0
+  // Everything has a deadline; what was ended by one who is gone has a grace.
+  const isOver = () => {
+    it.clock.advance(1_000)
+    return it.on.services().length + it.on.pods().length === 0
+  }
+  await untilTrue('nothing is left', isOver, 60_000)
+  const ends = new Map<string, number>()
+  for (const { id, sandbox } of it.events) {
+    t.equal(sandbox?.state, State.TERMINATED)
+    t.equal(ends.get(id) ?? sandbox!.reason, sandbox!.reason, 'for one reason, however often it is told')
+    ends.set(id, sandbox!.reason)
+  }
+  for (const uid of uids) t.ok(ends.has(`${uid}.terminated`), `the end of ${uid} was told`)
+}
+
 t.test('whatever happens, no sandbox has two pods, each end is told, and in the end nothing is left', async t => {
-  const run = fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 30 }), fc.nat(), (steps, seed) =>
-    t
-      .test(`seed ${seed}`, async t => {
-        const it = await world(t, seed)
-        const uids = new Set<string>()
-        for (const each of steps) {
-          await take(it, uids, each)
-          check(t, it.on)
-        }
-        it.state.share = 0
-        // Everything has a deadline; what was ended by one who is gone has a grace.
-        const isOver = () => {
-          it.clock.advance(1_000)
-          return it.on.services().length + it.on.pods().length === 0
-        }
-        await untilTrue('nothing is left', isOver, 60_000)
-        const told = new Set(it.events.map(({ id }) => id))
-        for (const uid of uids) t.ok(told.has(`${uid}.terminated`), `the end of ${uid} was told`)
-        for (const event of it.events) t.equal(event.sandbox?.state, State.TERMINATED)
-        const ends = new Map<string, number>()
-        for (const { id, sandbox } of it.events) {
-          t.equal(ends.get(id) ?? sandbox!.reason, sandbox!.reason, 'for one reason, however often')
-          ends.set(id, sandbox!.reason)
-        }
-      })
-      .then(() => {})
-  )
+  const history = fc.array(step, { minLength: 10, maxLength: 30 })
+  const run = fc.asyncProperty(history, fc.nat(), async (steps, seed) => {
+    await t.test(`seed ${seed}`, t => live(t, steps, seed))
+  })
   await fc.assert(run, { numRuns: 6, endOnFailure: true })
 })
