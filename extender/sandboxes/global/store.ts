@@ -63,7 +63,7 @@ export class MemoryStore implements Store {
 
   async swap(id: string, before: Place | undefined, after: Place | undefined): Promise<Place | undefined> {
     const stands = this.#places.get(id)
-    if (stands?.token !== before?.token) return stands
+    if (stands?.token !== before?.token || stands?.state !== before?.state) return stands
     if (after) this.#places.set(id, after)
     else this.#places.delete(id)
     return after

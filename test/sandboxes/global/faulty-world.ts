@@ -45,7 +45,7 @@ export class FaultyWorld {
   readonly probe: Probe = async () => undefined
 
   readonly transport = (endpoint: string): Transport => {
-    const sandboxes = new Map<string, Sandbox>()
+    const sandboxes = this.#clusters.get(endpoint) ?? new Map<string, Sandbox>()
     this.#clusters.set(endpoint, sandboxes)
     const inner = this.#served(sandboxes)
     return {
