@@ -67,8 +67,9 @@ export class Claims {
   put(claim: Claim): void {
     if (this.#gone.has(claim.uid)) return
     const known = this.#claims.get(claim.id)
-    if (known?.uid === claim.uid && isOlder(claim.version, known.version)) return
-    if (known && known.uid !== claim.uid) this.#forget(known)
+    // Versions count across generations: a late word about a predecessor does not displace its successor.
+    if (known && isOlder(claim.version, known.version)) return
+    if (known && known.uid !== claim.uid) this.drop(known.id, known.uid)
     this.#claims.set(claim.id, claim)
     this.#told(claim.id)
   }
