@@ -10,7 +10,7 @@ PROFILE ?=
 NODES ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build test start-minikube deploy-scheduler remove-scheduler \
+.PHONY: help setup build programs test start-minikube deploy-scheduler remove-scheduler \
 	basic-integration-test priority-integration-test group-integration-test \
 	proto docker-build k8s-deploy k8s-remove k8s-demo run-scheduler run-global run-events run-activator run-mock
 
@@ -22,8 +22,10 @@ setup: ## install what is needed from the lockfile
 
 programs := muster scheduler global events activator mock-sandbox demo
 
-build: $(addprefix bin/,$(programs)) ## check the types and make launchers in bin/ (nothing is compiled)
+build: programs ## make the programs, and check the types of everything
 	npm run --silent types
+
+programs: $(addprefix bin/,$(programs)) ## make the programs in bin/: launchers, since nothing is compiled
 
 launcher = mkdir -p bin && printf '\#!/bin/sh\nroot=$$(dirname "$$0")/..\nexec "$$root/node_modules/.bin/node" "$$root/extender/cli/muster.ts" $(1)"$$@"\n' > $@ && chmod +x $@
 

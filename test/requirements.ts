@@ -29,6 +29,9 @@ const [integration, order] = ['integration/integration.test.ts', 'policies/order
 const sandboxes = 'sandboxes'
 const events = 'sandboxes/events'
 const frontDoor = 'sandboxes/global'
+const demo = `${sandboxes}/demo.test.ts`
+const make = `${sandboxes}/make.test.ts`
+const flow = `${sandboxes}/manifests.test.ts`
 const guide = 'extender/embedded/README.md'
 
 /** A group is covered once it has lines here; `requirements.test.ts` holds the tests and documents to them. */
@@ -38,6 +41,7 @@ export const groups: Readonly<Record<string, Group>> = {
     last: 51,
     pending: 7,
     shown: {
+      1: by(demo),
       2: by(`${sandboxes}/scheduler.test.ts`, `${sandboxes}/rest.test.ts`),
       3: by(`${sandboxes}/scheduler.test.ts`, `${sandboxes}/crashes.test.ts`),
       4: by(`${sandboxes}/scheduler.test.ts`, `${sandboxes}/crashes.test.ts`),
@@ -60,18 +64,33 @@ export const groups: Readonly<Record<string, Group>> = {
       21: by(`${events}/pubsub.test.ts`, `${events}/publisher.test.ts`),
       22: by(`${events}/pubsub.test.ts`),
       23: by(`${events}/webhooks.test.ts`, `${events}/hooks.test.ts`),
-      24: by(`${events}/pubsub.test.ts`, `${events}/bounds.test.ts`),
-      25: by(`${sandboxes}/outbox.test.ts`),
+      24: by(`${events}/pubsub.test.ts`, `${events}/bounds.test.ts`, demo),
+      25: by(`${sandboxes}/outbox.test.ts`, demo),
       26: by('policies/clusters.test.ts', 'policies/clusters.prop.test.ts', `${frontDoor}/front-door.test.ts`),
       27: by(`${frontDoor}/front-door.test.ts`),
       28: by(`${frontDoor}/front-door.test.ts`),
       29: by(`${frontDoor}/broken-clusters.test.ts`, `${frontDoor}/shared-memory.test.ts`),
-      44: by(`${sandboxes}/sandbox.test.ts`),
+      30: by(`${sandboxes}/client.test.ts`),
+      31: by(`${sandboxes}/client.test.ts`, demo),
+      32: by(`${sandboxes}/client.test.ts`),
+      33: by(demo),
+      34: by(demo),
+      35: by(demo),
+      36: by(demo),
+      37: by(demo),
+      38: by(demo),
+      39: by(demo),
+      40: by(demo),
+      41: by(demo),
+      42: by(demo),
+      43: by(demo),
+      44: by(`${sandboxes}/sandbox.test.ts`, demo),
+      45: by(demo),
       46: by(`${sandboxes}/server.test.ts`),
       47: by('embedded/http-reflector.test.ts'),
       48: by(`${sandboxes}/scheduler.test.ts`),
       49: by(`${sandboxes}/server.test.ts`),
-      50: by(`${sandboxes}/sandbox.test.ts`),
+      50: by(`${sandboxes}/sandbox.test.ts`, demo),
       51: by(`${frontDoor}/front-door.test.ts`)
     }
   },
@@ -81,14 +100,35 @@ export const groups: Readonly<Record<string, Group>> = {
     pending: 7,
     shown: {
       1: by(`${sandboxes}/scheduler.test.ts`),
-      2: by(`${sandboxes}/scheduler.test.ts`),
-      3: by(`${sandboxes}/scheduler.test.ts`),
-      4: by(`${sandboxes}/scheduler.test.ts`),
+      2: by(`${sandboxes}/scheduler.test.ts`, flow),
+      3: by(`${sandboxes}/scheduler.test.ts`, flow),
+      4: by(`${sandboxes}/scheduler.test.ts`, flow),
+      5: by(`${sandboxes}/client.test.ts`),
       6: by(`${sandboxes}/scheduler.test.ts`, `${sandboxes}/rest.test.ts`),
-      7: by(`${sandboxes}/lifetimes.test.ts`),
-      10: by(`${sandboxes}/sandbox.test.ts`),
-      23: by(`${sandboxes}/scheduler.test.ts`),
-      26: by(`${sandboxes}/scheduler.test.ts`)
+      7: by(`${sandboxes}/lifetimes.test.ts`, flow),
+      8: by(`${sandboxes}/mock.test.ts`, 'cli/sandbox.test.ts'),
+      9: by('cli/sandbox.test.ts'),
+      10: by(`${sandboxes}/sandbox.test.ts`, make),
+      11: by(`${sandboxes}/proto.test.ts`),
+      12: by(demo),
+      13: by(demo),
+      14: by(make),
+      15: by(make, flow),
+      16: by(make),
+      17: by(`${sandboxes}/proto.test.ts`),
+      18: by(make),
+      19: by(`${sandboxes}/activator.test.ts`, flow, make),
+      20: by(`${sandboxes}/client.test.ts`, 'cli/sandbox.test.ts'),
+      21: by(`${sandboxes}/client.test.ts`, 'cli/sandbox.test.ts'),
+      22: by(`${sandboxes}/client.test.ts`, 'cli/sandbox.test.ts'),
+      23: by(`${sandboxes}/scheduler.test.ts`, flow),
+      24: by(flow),
+      25: by(flow),
+      26: by(`${sandboxes}/scheduler.test.ts`, flow),
+      27: by(flow),
+      28: { documents: { LICENSE: ['MIT License'] } },
+      30: by(make),
+      31: by(demo)
     }
   },
   S2: {

@@ -70,33 +70,36 @@ t.test(
   }
 )
 
-t.test('S0.34 S0.36 S0.37 S0.38 S0.45 S0.50 with everything: events, retention, release, each on its port', async t => {
-  const ports = [await freePort(), await freePort(), await freePort()]
-  const [scheduler, global, events] = ports
-  const where = [`--scheduler-port=${scheduler}`, `--global-port=${global}`, `--events-port=${events}`]
-  const flags = [
-    '--no-build',
-    '--enable-events',
-    '--verbose',
-    '--retain',
-    '--release',
-    '--sandbox-ttl=90s',
-    '--idempotence-ttl=1h'
-  ]
-  const { stdout, stderr, code, isLeft } = await demo(t, [...flags, ...where])
-  t.equal(code, 0, stderr)
-  t.equal(isLeft, false)
-  t.match(stdout, `The scheduler service listens at http://127.0.0.1:${scheduler}.`)
-  t.match(stdout, `The global scheduler listens at http://127.0.0.1:${global}.`)
-  t.match(stdout, `The events service listens at http://127.0.0.1:${events}.`)
-  t.match(stdout, canStartRedis() ? /in a redis-server that ends with this demo/ : /in memory: neither REDIS_URL nor/)
-  t.match(stdout, /"ttl": "90s"/)
-  const [, later = '', before = ''] = /retained: until (\S+), which was (\S+)/.exec(stdout) ?? []
-  t.ok(Date.parse(later) > Date.parse(before), `${later} is after ${before}`)
-  t.match(stdout, /released: TERMINATED, RELEASED/)
-  t.match(stdout, /event TERMINATED, RELEASED: sbx-/)
-  t.match(stderr, /"msg":"a sandbox has ended"/, 'S0.35 the logs of the services are shown')
-})
+t.test(
+  'S0.1 S0.24 S0.34 S0.35 S0.37 S0.38 S0.39 S0.40 S0.41 S0.42 S0.43 S0.45 S0.50 with everything: events, retention, release, each on its port',
+  async t => {
+    const ports = [await freePort(), await freePort(), await freePort()]
+    const [scheduler, global, events] = ports
+    const where = [`--scheduler-port=${scheduler}`, `--global-port=${global}`, `--events-port=${events}`]
+    const flags = [
+      '--no-build',
+      '--enable-events',
+      '--verbose',
+      '--retain',
+      '--release',
+      '--sandbox-ttl=90s',
+      '--idempotence-ttl=1h'
+    ]
+    const { stdout, stderr, code, isLeft } = await demo(t, [...flags, ...where])
+    t.equal(code, 0, stderr)
+    t.equal(isLeft, false)
+    t.match(stdout, `The scheduler service listens at http://127.0.0.1:${scheduler}.`)
+    t.match(stdout, `The global scheduler listens at http://127.0.0.1:${global}.`)
+    t.match(stdout, `The events service listens at http://127.0.0.1:${events}.`)
+    t.match(stdout, canStartRedis() ? /in a redis-server that ends with this demo/ : /in memory: neither REDIS_URL nor/)
+    t.match(stdout, /"ttl": "90s"/)
+    const [, later = '', before = ''] = /retained: until (\S+), which was (\S+)/.exec(stdout) ?? []
+    t.ok(Date.parse(later) > Date.parse(before), `${later} is after ${before}`)
+    t.match(stdout, /released: TERMINATED, RELEASED/)
+    t.match(stdout, /event TERMINATED, RELEASED: sbx-/)
+    t.match(stderr, /"msg":"a sandbox has ended"/, 'S0.35 the logs of the services are shown')
+  }
+)
 
 t.test('S1.13 --client-only asks services that are there already', async t => {
   const scheduler = await FakeScheduler.start(t)
@@ -130,20 +133,23 @@ function standIns(t: Test, ...programs: readonly string[]) {
   return { PATH: `${dir}:${process.env.PATH}`, log: () => readFileSync(join(dir, 'log'), 'utf8') }
 }
 
-t.test('S1.12 --kubernetes builds the images, deploys, and runs the client in the cluster', async t => {
-  const { PATH, log } = standIns(t, 'docker', 'kubectl')
-  const { stderr, code } = await demo(t, ['--kubernetes', '--release', '--sandbox-ttl=1m'], { PATH })
-  t.equal(code, 0, stderr)
-  const [first, second, ...rest] = log().split('\n')
-  t.equal(first, 'docker build -t muster-sandbox:latest .')
-  t.equal(second, 'docker build -t muster-mock-sandbox:latest --target mock-sandbox .')
-  t.match(rest.join('\n'), /kubectl apply -k manifests\/sandbox\n/)
-  t.match(rest.join('\n'), /kubectl -n sandbox rollout status deployment\/scheduler --timeout=180s\n/)
-  t.match(
-    rest.at(-2),
-    /^kubectl -n sandbox run demo .* -- sandbox demo --scheduler-host=global.* --sandbox-ttl=60000ms --release$/
-  )
-})
+t.test(
+  'S1.12 S1.31 --kubernetes is the manual path in one: images, deployment, then the client in the cluster',
+  async t => {
+    const { PATH, log } = standIns(t, 'docker', 'kubectl')
+    const { stderr, code } = await demo(t, ['--kubernetes', '--release', '--sandbox-ttl=1m'], { PATH })
+    t.equal(code, 0, stderr)
+    const [first, second, ...rest] = log().split('\n')
+    t.equal(first, 'docker build -t muster-sandbox:latest .')
+    t.equal(second, 'docker build -t muster-mock-sandbox:latest --target mock-sandbox .')
+    t.match(rest.join('\n'), /kubectl apply -k manifests\/sandbox\n/)
+    t.match(rest.join('\n'), /kubectl -n sandbox rollout status deployment\/scheduler --timeout=180s\n/)
+    t.match(
+      rest.at(-2),
+      /^kubectl -n sandbox run demo .* -- sandbox demo --scheduler-host=global.* --sandbox-ttl=60000ms --release$/
+    )
+  }
+)
 
 t.test('--kubernetes --no-build --client-only runs the client alone there', async t => {
   const { PATH, log } = standIns(t, 'docker', 'kubectl')

@@ -189,23 +189,30 @@ t.test('S1.4 S1.8 S1.26 pods of the shipped template are careful, and known to t
   )
 })
 
-t.test('S1.27 request, creation, headless Service, access by name, clean-up: the flow of a project', async t => {
-  const { play, said, list } = await stage(t, { sandboxTtl: 4_000 })
-  const { uid } = await play({})
-  t.equal((await play({})).uid, uid, 'S1.2 asked for again while it lives, it is the same')
-  t.match(said.join('\n'), /created sbx-[^]*there already: sbx-/)
-  const [service] = list('services')
-  t.equal(service.metadata.uid, uid)
-  t.match(said.join('\n'), `http://${service.metadata.name}.sandbox.svc.cluster.local:8080/ answers`)
-  await untilTrue(
-    'S1.7 its time is up, and nothing of it is left',
-    () => list('pods').length + list('services').length === 0,
-    30_000
-  )
-  t.not((await play({})).uid, uid, 'S1.3 the next request makes another one')
-  await play({ release: true })
-  await untilTrue('a release leaves nothing either', () => list('pods').length + list('services').length === 0, 30_000)
-})
+t.test(
+  'S1.2 S1.3 S1.7 S1.27 request, creation, headless Service, access by name, clean-up: the flow of a project',
+  async t => {
+    const { play, said, list } = await stage(t, { sandboxTtl: 4_000 })
+    const { uid } = await play({})
+    t.equal((await play({})).uid, uid, 'asked for again while it lives, it is the same')
+    t.match(said.join('\n'), /created sbx-[^]*there already: sbx-/)
+    const [service] = list('services')
+    t.equal(service.metadata.uid, uid)
+    t.match(said.join('\n'), `http://${service.metadata.name}.sandbox.svc.cluster.local:8080/ answers`)
+    await untilTrue(
+      'its time is up, and nothing of it is left',
+      () => list('pods').length + list('services').length === 0,
+      30_000
+    )
+    t.not((await play({})).uid, uid, 'the next request makes another one')
+    await play({ release: true })
+    await untilTrue(
+      'a release leaves nothing either',
+      () => list('pods').length + list('services').length === 0,
+      30_000
+    )
+  }
+)
 
 t.test('S1.19 the activator wakes a project on a real cluster, and its traffic keeps the sandbox', async t => {
   const { scheduler, list } = await stage(t)

@@ -16,7 +16,7 @@ export async function show(wish: Wish, say: Say): Promise<void> {
     if (!wish.clientOnly) await deploy(wish)
     return playInCluster(wish)
   }
-  if (wish.build) await run('make', '--silent', 'build')
+  if (wish.build) await run('make', '--silent', 'programs')
   if (wish.clientOnly) {
     await play(wish, { url: `http://127.0.0.1:${wish.globalPort}` }, say)
     return
