@@ -19,6 +19,8 @@ export type LauncherParts = {
 /** Gives a claim its pod: makes one, or finds the one that was made, and records it. */
 export class Launcher {
   readonly #parts: LauncherParts
+  /** By uid: who comes for the same claim meanwhile waits for the same answer. */
+  readonly #underway = new Map<string, Promise<Claim | undefined>>()
 
   constructor(parts: LauncherParts) {
     this.#parts = parts
@@ -29,6 +31,16 @@ export class Launcher {
    * ended. What may pass leaves the claim without a pod: it is looked at again.
    */
   async launch(claim: Claim): Promise<Claim | undefined> {
+    const launch = this.#underway.get(claim.uid) ?? this.#launch(claim)
+    this.#underway.set(claim.uid, launch)
+    try {
+      return await launch
+    } finally {
+      this.#underway.delete(claim.uid)
+    }
+  }
+
+  async #launch(claim: Claim): Promise<Claim | undefined> {
     const { record, log } = this.#parts
     const pod = podOf(claim, this.#parts.templates.of(claim.spec.template))
     const answer = await record.ask(kubernetes => kubernetes.create('pods', pod))
