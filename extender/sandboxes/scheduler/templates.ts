@@ -16,6 +16,7 @@ export const defaultTemplate = (image: string): Template => ({
       {
         name: 'sandbox',
         image,
+        imagePullPolicy: 'IfNotPresent',
         ports: [{ name: 'http', containerPort: 8080 }],
         readinessProbe: { httpGet: { path: '/healthz', port: 8080 }, periodSeconds: 1 },
         resources: { requests: { cpu: '100m', memory: '128Mi' }, limits: { cpu: '1', memory: '512Mi' } }
