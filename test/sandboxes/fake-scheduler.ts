@@ -59,6 +59,12 @@ export class FakeScheduler {
           this.calls.push('get')
           return { sandbox: this.#byId(id) }
         },
+        listSandboxes: ({ projectId, pageToken }) => {
+          this.calls.push('list')
+          const all = [...this.#sandboxes.values()].filter(each => projectId === '' || each.projectId === projectId)
+          const at = Number(pageToken)
+          return { sandboxes: all.slice(at, at + 1), nextPageToken: at + 1 < all.length ? String(at + 1) : '' }
+        },
         touchSandbox: ({ id }) => {
           this.calls.push('touch')
           return { sandbox: this.#byId(id) }
