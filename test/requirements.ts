@@ -108,7 +108,12 @@ export const groups: Readonly<Record<string, Group>> = {
       7: by(`${sandboxes}/lifetimes.test.ts`, flow),
       8: by(`${sandboxes}/mock.test.ts`, 'cli/sandbox.test.ts'),
       9: by('cli/sandbox.test.ts'),
-      10: by(`${sandboxes}/sandbox.test.ts`, make, 'conformance/sandboxes.test.ts'),
+      10: by(
+        `${sandboxes}/sandbox.test.ts`,
+        make,
+        'conformance/sandboxes.test.ts',
+        'conformance/sandbox-manifests.test.ts'
+      ),
       11: by(`${sandboxes}/proto.test.ts`),
       12: by(demo),
       13: by(demo),
