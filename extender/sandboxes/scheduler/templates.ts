@@ -3,7 +3,7 @@ import { annotations as gangNotes } from '../../../policies/names.ts'
 import { isReserved, labels } from '../labels.ts'
 import { refusal } from '../refusals.ts'
 import { type Claim, generationOf, podNameOf } from './claim.ts'
-import { number, object, objects } from './json.ts'
+import { object, objects, whole } from './json.ts'
 import type { Json } from './ports.ts'
 
 /** A pod template, as in a Deployment: metadata with labels and annotations, and a spec. */
@@ -59,7 +59,7 @@ function problemOf(template: Template): string | undefined {
 /** The port of a template's sandboxes: the first one of its containers. */
 export function portOf(template: Template): number | undefined {
   const containers = objects(object(template.spec).containers)
-  return number(containers.flatMap(({ ports }) => objects(ports))[0]?.containerPort)
+  return whole(containers.flatMap(({ ports }) => objects(ports))[0]?.containerPort)
 }
 
 /** A pod and a container that may do nothing special, unless the template says otherwise. */
