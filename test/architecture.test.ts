@@ -3,9 +3,11 @@ import { cruise, type IReporterOutput, type ICruiseResult } from 'dependency-cru
 import t from 'tap'
 import { options, rules } from './import-rules.ts'
 
+/** What buf writes is nobody's style. */
+const generated = ['extender/sandboxes/proto/generated/**']
 const sources = (pattern: string): ReadonlyMap<string, string> =>
   new Map(
-    globSync(pattern)
+    globSync(pattern, { exclude: generated })
       .toSorted()
       .map(path => [path, readFileSync(path, 'utf8')])
   )
@@ -13,7 +15,7 @@ const policies = sources('policies/**/*.ts')
 const extender = sources('extender/**/*.ts')
 const injected = new Map([
   ...policies,
-  ...sources('extender/{gangs,kubernetes,verbs}/**/*.ts'),
+  ...sources('extender/{gangs,kubernetes,verbs,sandboxes/idempotence,sandboxes/scheduler}/**/*.ts'),
   ...sources('extender/state.ts')
 ])
 
@@ -57,7 +59,15 @@ t.test('the import rule bites', async t => {
       },
       gangs: { 'ledger.ts': "import './gone.ts'\nimport '../../test/builders.ts'" },
       kubernetes: { 'binder.ts': "import 'node:http'\nexport type B = 1", 'reflector.ts': "import '../main.ts'" },
-      cli: { 'muster.ts': "import '../main.ts'\nimport '../kubernetes/binder.ts'" }
+      cli: { 'muster.ts': "import '../main.ts'\nimport '../kubernetes/binder.ts'" },
+      'sandbox.ts': "import './sandboxes/events/ring.ts'\nimport './gangs/ledger.ts'",
+      sandboxes: {
+        'server.ts': "import './proto/generated/sandbox_pb.js'\nimport './scheduler/claims.ts'",
+        proto: { generated: { 'sandbox_pb.js': 'export const a = 1' } },
+        scheduler: { 'claims.ts': "import '../refusals.ts'\nimport '../events/ring.ts'\nimport '../../state.ts'" },
+        events: { 'ring.ts': 'export const b = 1' },
+        'refusals.ts': 'export const c = 1'
+      }
     },
     test: { 'builders.ts': "import '../extender/gangs/ledger.ts'\nimport '../policies/fine.ts'" }
   })
@@ -73,10 +83,13 @@ t.test('the import rule bites', async t => {
     'no-cycles: extender/kubernetes/reflector.ts -> extender/main.ts',
     'no-cycles: extender/verbs/filter.ts -> extender/verbs/wire.ts',
     'nobody-imports-test: extender/gangs/ledger.ts -> test/builders.ts',
+    'parts-of-the-sandboxes-import-no-other-part: extender/sandboxes/scheduler/claims.ts -> extender/sandboxes/events/ring.ts',
     'policies-import-policies: policies/a.ts -> extender/state.ts',
     'policies-import-policies: policies/b.ts -> fs',
+    'sandbox-composes-the-sandbox-services: extender/sandbox.ts -> extender/gangs/ledger.ts',
     'shared-files-import-no-folder: extender/errors.ts -> extender/gangs/ledger.ts',
-    'top-files-are-known: extender/stray.ts -> extender/state.ts'
+    'top-files-are-known: extender/stray.ts -> extender/state.ts',
+    'what-sandboxes-share-imports-no-part: extender/sandboxes/server.ts -> extender/sandboxes/scheduler/claims.ts'
   ])
 })
 

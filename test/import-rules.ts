@@ -2,6 +2,8 @@ import type { IFlattenedRuleSet, ICruiseOptions } from 'dependency-cruiser'
 
 /** What every folder of extender/ may import besides itself. */
 const shared = '^extender/(state|facts|config|options|sources|errors|clock)\\.ts$'
+/** What starts a service of the sandboxes. */
+const sandboxRoots = '^extender/sandbox[a-z-]*\\.ts$'
 const outside = '^(policies/|node_modules/)'
 
 /** The import rule of the house; architecture.test.ts holds the tree to it. */
@@ -24,11 +26,11 @@ export const rules: IFlattenedRuleSet = {
     {
       name: 'cli-imports-main',
       comment:
-        'A command may start the extender or the embedded cluster, or plan on paper; else it is a folder like the others.',
+        'A command may start the extender, the embedded cluster or a service of the sandboxes, or plan on paper.',
       severity: 'error',
       from: { path: '^extender/cli/' },
       to: {
-        pathNot: ['^extender/(cli/|(main|embed|dry-run)\\.ts$)', shared, outside],
+        pathNot: ['^extender/(cli/|(main|embed|dry-run|sandbox[a-z-]*)\\.ts$)', shared, outside],
         dependencyTypesNot: ['core'],
         couldNotResolve: false
       }
@@ -86,12 +88,45 @@ export const rules: IFlattenedRuleSet = {
       }
     },
     {
+      name: 'sandbox-composes-the-sandbox-services',
+      comment: 'The composition roots of the sandboxes: services, and the connection to a cluster where one is needed.',
+      severity: 'error',
+      from: { path: sandboxRoots },
+      to: {
+        pathNot: ['^extender/(sandboxes|kubernetes)/', sandboxRoots, shared, outside],
+        dependencyTypesNot: ['core'],
+        couldNotResolve: false
+      }
+    },
+    {
+      name: 'parts-of-the-sandboxes-import-no-other-part',
+      comment: 'The services know each other by their protocol; a part declares the ports that it needs.',
+      severity: 'error',
+      from: { path: '^extender/sandboxes/([^/]+)/' },
+      to: {
+        pathNot: ['^extender/sandboxes/$1/', '^extender/sandboxes/(proto/generated/|[^/]+\\.ts$)', shared, outside],
+        dependencyTypesNot: ['core'],
+        couldNotResolve: false
+      }
+    },
+    {
+      name: 'what-sandboxes-share-imports-no-part',
+      comment: 'The server, the refusals: what every part may import must not import a part.',
+      severity: 'error',
+      from: { path: '^extender/sandboxes/[^/]+\\.ts$' },
+      to: {
+        pathNot: ['^extender/sandboxes/(proto/generated/|[^/]+\\.ts$)', shared, outside],
+        dependencyTypesNot: ['core'],
+        couldNotResolve: false
+      }
+    },
+    {
       name: 'top-files-are-known',
       comment: 'A file at the top of extender/ has a rule above; give a new one its own.',
       severity: 'error',
       from: {
         path: '^extender/[^/]+$',
-        pathNot: [shared, '^extender/(embed|dry-run|app|main|listener|connections|tls)\\.ts$']
+        pathNot: [shared, sandboxRoots, '^extender/(embed|dry-run|app|main|listener|connections|tls)\\.ts$']
       },
       to: {}
     },
@@ -116,5 +151,9 @@ export const options: ICruiseOptions = {
   parser: 'swc',
   tsPreCompilationDeps: true,
   doNotFollow: { path: 'node_modules' },
-  enhancedResolveOptions: { extensions: ['.ts', '.mjs', '.js', '.json'] }
+  enhancedResolveOptions: {
+    extensions: ['.ts', '.mjs', '.js', '.json'],
+    exportsFields: ['exports'],
+    conditionNames: ['import', 'node', 'default', 'types']
+  }
 }

@@ -32,6 +32,12 @@ const [manifests, kubectl, readme] = ['manifests.test.ts', 'embedded/kubectl.tes
 const [units, kept] = ['policies/schedule.test.ts', 'policies/kept-schedule.test.ts']
 const [keptLaw, layers] = ['policies/kept-schedule.prop.test.ts', 'architecture.test.ts']
 const paper = 'cli/plan.test.ts'
+const sandboxes = 'sandboxes'
+const events = 'sandboxes/events'
+const frontDoor = 'sandboxes/global'
+const demo = `${sandboxes}/demo.test.ts`
+const make = `${sandboxes}/make.test.ts`
+const flow = `${sandboxes}/manifests.test.ts`
 const guide = 'extender/embedded/README.md'
 
 /** A group is covered once it has lines here; `requirements.test.ts` holds the tests and documents to them. */
@@ -40,9 +46,102 @@ export const groups: Readonly<Record<string, Group>> = {
     title: 'Sandbox scheduling service',
     last: 51,
     pending: 7,
-    shown: { 47: by('embedded/http-reflector.test.ts') }
+    shown: {
+      1: by(demo),
+      2: by(`${sandboxes}/scheduler.test.ts`, `${sandboxes}/rest.test.ts`, 'conformance/sandboxes.test.ts'),
+      3: by(`${sandboxes}/scheduler.test.ts`, `${sandboxes}/crashes.test.ts`),
+      4: by(`${sandboxes}/scheduler.test.ts`, `${sandboxes}/crashes.test.ts`),
+      5: by(`${sandboxes}/idempotence.test.ts`),
+      6: by(`${sandboxes}/idempotence.test.ts`, `${sandboxes}/crashes.test.ts`),
+      7: by(`${sandboxes}/idempotence.test.ts`, `${sandboxes}/lifetimes.test.ts`),
+      8: by(`${sandboxes}/lifetimes.test.ts`),
+      9: by(`${sandboxes}/lifetimes.test.ts`),
+      10: by(`${sandboxes}/lifetimes.test.ts`),
+      11: by(`${sandboxes}/lifetimes.test.ts`, `${sandboxes}/rest.test.ts`),
+      12: by(`${sandboxes}/scheduler.test.ts`, `${sandboxes}/rest.test.ts`),
+      13: by(`${sandboxes}/outbox.test.ts`, `${events}/end-to-end.test.ts`),
+      14: by(`${sandboxes}/outbox.test.ts`, `${events}/rules.test.ts`),
+      15: by(`${sandboxes}/outbox.test.ts`, `${events}/end-to-end.test.ts`),
+      16: by(`${sandboxes}/outbox.test.ts`, `${sandboxes}/lifetimes.test.ts`),
+      17: by(`${sandboxes}/outbox.test.ts`, `${sandboxes}/trouble.test.ts`),
+      18: by(`${sandboxes}/outbox.test.ts`, `${sandboxes}/trouble.test.ts`, `${sandboxes}/decision.test.ts`),
+      19: by(`${events}/pubsub.test.ts`),
+      20: by(`${events}/pubsub.test.ts`),
+      21: by(`${events}/pubsub.test.ts`, `${events}/publisher.test.ts`),
+      22: by(`${events}/pubsub.test.ts`),
+      23: by(`${events}/webhooks.test.ts`, `${events}/hooks.test.ts`),
+      24: by(`${events}/pubsub.test.ts`, `${events}/bounds.test.ts`, demo),
+      25: by(`${sandboxes}/outbox.test.ts`, demo),
+      26: by('policies/clusters.test.ts', 'policies/clusters.prop.test.ts', `${frontDoor}/front-door.test.ts`),
+      27: by(`${frontDoor}/front-door.test.ts`),
+      28: by(`${frontDoor}/front-door.test.ts`),
+      29: by(`${frontDoor}/broken-clusters.test.ts`, `${frontDoor}/shared-memory.test.ts`),
+      30: by(`${sandboxes}/client.test.ts`),
+      31: by(`${sandboxes}/client.test.ts`, demo),
+      32: by(`${sandboxes}/client.test.ts`),
+      33: by(demo),
+      34: by(demo),
+      35: by(demo),
+      36: by(demo),
+      37: by(demo),
+      38: by(demo),
+      39: by(demo),
+      40: by(demo),
+      41: by(demo),
+      42: by(demo),
+      43: by(demo),
+      44: by(`${sandboxes}/sandbox.test.ts`, demo),
+      45: by(demo),
+      46: by(`${sandboxes}/server.test.ts`),
+      47: by('embedded/http-reflector.test.ts'),
+      48: by(`${sandboxes}/scheduler.test.ts`),
+      49: by(`${sandboxes}/server.test.ts`),
+      50: by(`${sandboxes}/sandbox.test.ts`, demo),
+      51: by(`${frontDoor}/front-door.test.ts`)
+    }
   },
-  S1: { title: 'Project sandboxes and routing', last: 31, pending: 7, shown: {} },
+  S1: {
+    title: 'Project sandboxes and routing',
+    last: 31,
+    pending: 7,
+    shown: {
+      1: by(`${sandboxes}/scheduler.test.ts`),
+      2: by(`${sandboxes}/scheduler.test.ts`, flow),
+      3: by(`${sandboxes}/scheduler.test.ts`, flow),
+      4: by(`${sandboxes}/scheduler.test.ts`, flow),
+      5: by(`${sandboxes}/client.test.ts`),
+      6: by(`${sandboxes}/scheduler.test.ts`, `${sandboxes}/rest.test.ts`),
+      7: by(`${sandboxes}/lifetimes.test.ts`, flow),
+      8: by(`${sandboxes}/mock.test.ts`, 'cli/sandbox.test.ts'),
+      9: by('cli/sandbox.test.ts'),
+      10: by(
+        `${sandboxes}/sandbox.test.ts`,
+        make,
+        'conformance/sandboxes.test.ts',
+        'conformance/sandbox-manifests.test.ts'
+      ),
+      11: by(`${sandboxes}/proto.test.ts`),
+      12: by(demo),
+      13: by(demo),
+      14: by(make),
+      15: by(make, flow),
+      16: by(make),
+      17: by(`${sandboxes}/proto.test.ts`),
+      18: by(make),
+      19: by(`${sandboxes}/activator.test.ts`, flow, make),
+      20: by(`${sandboxes}/client.test.ts`, 'cli/sandbox.test.ts'),
+      21: by(`${sandboxes}/client.test.ts`, 'cli/sandbox.test.ts'),
+      22: by(`${sandboxes}/client.test.ts`, 'cli/sandbox.test.ts'),
+      23: by(`${sandboxes}/scheduler.test.ts`, flow),
+      24: by(flow),
+      25: by(flow),
+      26: by(`${sandboxes}/scheduler.test.ts`, flow),
+      27: by(flow),
+      28: { documents: { LICENSE: ['MIT License'] } },
+      30: by(make),
+      31: by(demo)
+    }
+  },
   S2: {
     title: 'Basic scheduler loop',
     last: 27,

@@ -6,6 +6,7 @@ import { gangs } from './gangs.ts'
 import { lint } from './lint.ts'
 import { plan } from './plan.ts'
 import { schedulerConfig } from './scheduler-config.ts'
+import { sandbox } from './sandbox.ts'
 import { serve } from './serve.ts'
 
 /** A command of `muster`: throws UsageError for what the user can mend, answers when it is done. */
@@ -15,7 +16,7 @@ export type Command = {
   run(args: readonly string[]): Promise<void>
 }
 
-const commands: readonly Command[] = [serve, schedulerConfig, lint, plan, gangs, explain, embedded]
+const commands: readonly Command[] = [serve, schedulerConfig, lint, plan, gangs, explain, embedded, sandbox]
 
 function help(): string {
   const rows = commands.map(({ name, summary }) => `  ${name.padEnd(18)}${summary}`)
