@@ -19,14 +19,17 @@ const stuckMs = 30_000
 const restFactor = 20
 /** How long advice is repeated before it is found anew. */
 const adviceMs = 30_000
-const nobody: Prey = { bodies: [], budgets: [] }
+const nobody: Prey = { bodies: [], budgets: [], thawsInMs: undefined }
 
 export type PreemptionParts = {
   readonly bodies: Bodies
   readonly profileOf: (pod: Pod) => Profile | undefined
   readonly outlook: Outlook
   readonly clock: Clock
-  readonly revisit: (gang: string) => void
+  /** The gang is worth another try, though nothing about it or its room has changed. */
+  readonly retry: (gang: string) => void
+  /** Who waits is worth another try. */
+  readonly roomGrew: () => void
 }
 
 /** Nodes for the members, free once the leavers have left. */
@@ -59,6 +62,8 @@ export class Preemption {
   readonly #entries = new Map<string, Entry>()
   /** The gang for which victims were searched for last. */
   #searched: string | undefined
+  /** Monotonic: the next time that somebody's protection ends for whose room others wait. */
+  #thaw: number | undefined
 
   constructor(parts: PreemptionParts) {
     this.#parts = parts
@@ -86,7 +91,13 @@ export class Preemption {
     }
     const explained = this.#advised(gang, rooms, { ...need, explanation: found })
     this.#rest(gang, from)
+    this.#awaitThaw(prey)
     return explained
+  }
+
+  /** Somebody was searched in vain because the gang was just starting; now that it has, it may be ended. */
+  review(gang: Gang): void {
+    if (this.#parts.bodies.hasStarted(gang)) this.#parts.roomGrew()
   }
 
   /** Whether the last search for the gang went as far as it ever will: nobody who asks for the same need ask again. */
@@ -105,13 +116,14 @@ export class Preemption {
   /** The gang has its room, or is gone: its next need is a new one. */
   forget(key: string): void {
     this.#entries.delete(key)
+    this.#parts.bodies.forget(key)
   }
 
   /** Of those who leave by the plan for the whole cluster, whoever is enough; undefined where they are not. */
-  #foreseen(gang: Gang, need: Need, { bodies, budgets }: Prey): Clearing | undefined {
-    const leaving = this.#parts.outlook.leaving(gang, bodies) ?? []
-    if (leaving.length === 0) return undefined
-    const found = this.#victims(gang, need, { bodies: leaving, budgets })
+  #foreseen(gang: Gang, need: Need, prey: Prey): Clearing | undefined {
+    const bodies = this.#parts.outlook.leaving(gang, prey.bodies) ?? []
+    if (bodies.length === 0) return undefined
+    const found = this.#victims(gang, need, { ...prey, bodies })
     return found.outcome === 'evict' ? found : undefined
   }
 
@@ -160,12 +172,25 @@ export class Preemption {
 
   #maySearch(gang: Gang): boolean {
     if (!gang.preempts) return false
-    const { clock, revisit } = this.#parts
-    const now = clock.now()
+    const { clock, retry } = this.#parts
     const entry = this.#entry(gang.key)
-    const left = Math.max(entry.since + gang.preemptionDelayMs, entry.notBefore) - now
-    if (left > 0) clock.after(left + 1, () => revisit(gang.key))
+    // After the entry, which may begin just now: with a clock read before it, a moment would always be left.
+    const left = Math.max(entry.since + gang.preemptionDelayMs, entry.notBefore) - clock.now()
+    if (left > 0) clock.after(left + 1, () => retry(gang.key))
     return left <= 0
+  }
+
+  /** The end of a victim's protection is no event: it has to be waited for. */
+  #awaitThaw({ thawsInMs }: Prey): void {
+    const { clock, roomGrew } = this.#parts
+    if (thawsInMs === undefined) return
+    const at = clock.now() + thawsInMs + 1
+    if (this.#thaw !== undefined && this.#thaw <= at) return
+    this.#thaw = at
+    clock.after(thawsInMs + 1, () => {
+      if (this.#thaw === at) this.#thaw = undefined
+      roomGrew()
+    })
   }
 
   #entry(key: string): Entry {
