@@ -79,17 +79,24 @@ export class Preemption {
     }
     this.#searched = undefined
     const rooms = { now: need.room, later: room }
-    if (!this.#maySearch(gang)) return gang.preempts ? need.explanation : this.#advised(gang, rooms, need)
+    if (!gang.preempts) return this.#advised(gang, rooms, adding(need, never))
+    if (!this.#maySearch(gang)) return this.#isDelayed(gang) ? adding(need, delayed).explanation : need.explanation
+    const found = this.#searchAll(gang, rooms, need)
+    return found.outcome === 'evict' ? withLeaving(found, leaving) : found
+  }
+
+  #searchAll(gang: Gang, rooms: Rooms, need: Need): Clearing | Explanation {
     this.#searched = gang.key
     const from = this.#parts.clock.now()
     const prey = this.#parts.bodies.below(gang.rank)
-    const aim = { ...need, room }
+    const aim = { ...need, room: rooms.later }
     const found = this.#moved(gang, rooms, need) ?? this.#foreseen(gang, aim, prey) ?? this.#victims(gang, aim, prey)
     if (found.outcome === 'evict') {
       this.#entries.delete(gang.key)
-      return withLeaving(found, leaving)
+      return found
     }
-    const explained = this.#advised(gang, rooms, { ...need, explanation: found })
+    const why = { ...need, explanation: found }
+    const explained = this.#advised(gang, rooms, prey.thawsInMs === undefined ? why : adding(why, fresh))
     this.#rest(gang, from)
     this.#awaitThaw(prey)
     return explained
@@ -171,7 +178,6 @@ export class Preemption {
   }
 
   #maySearch(gang: Gang): boolean {
-    if (!gang.preempts) return false
     const { clock, retry } = this.#parts
     const entry = this.#entry(gang.key)
     // After the entry, which may begin just now: with a clock read before it, a moment would always be left.
@@ -191,6 +197,10 @@ export class Preemption {
       if (this.#thaw === at) this.#thaw = undefined
       roomGrew()
     })
+  }
+
+  #isDelayed({ key, preemptionDelayMs }: Gang): boolean {
+    return this.#parts.clock.now() < this.#entry(key).since + preemptionDelayMs
   }
 
   #entry(key: string): Entry {
@@ -219,6 +229,14 @@ export class Preemption {
 type Moving = { readonly request: PlanRequest; readonly which: 'marked' | 'all' }
 
 const advised = `moved to other nodes (pods whose annotation ${annotations.movable} is "true" are moved by muster)`
+
+const never = 'nobody is evicted for it: its preemption policy is Never'
+const delayed = 'nobody is evicted for it before its preemption-delay is over'
+const fresh = 'some pods of lower priority are protected by their min-runtime for now'
+
+function adding({ explanation, ...need }: Need, text: string): Need {
+  return { ...need, explanation: { ...explanation, message: `${explanation.message}; ${text}` } }
+}
 
 /** The pods that leave those nodes anyway have to be gone as well. */
 function withLeaving({ outcome, nodes, leavers, moves }: Clearing, leaving: readonly Claim[]): Clearing {

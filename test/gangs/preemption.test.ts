@@ -49,6 +49,12 @@ t.test('who evicts nobody', async t => {
       running: [low(0), low(1)],
       gang: urgent('g', 2).map(each => each.with({ preempts: false }))
     },
+    'a gang whose PriorityClass never preempts, whatever it says itself': {
+      running: [low(0), low(1)],
+      gang: urgent('g', 2).map(each =>
+        each.with({ preempts: false }).annotation('muster.dev/preemption-policy', 'PreemptLowerPriority')
+      )
+    },
     'a gang whose members are not all there': { running: [low(0), low(1)], gang: urgent('g', 2).slice(1) },
     'surplus members': {
       running: [low(0), low(1)],
@@ -131,6 +137,22 @@ t.test(
     }
   }
 )
+
+t.test('who evicts nobody though others rank lower is told why', async t => {
+  const cases = {
+    'nobody is evicted for it: its preemption policy is Never': { key: 'preemption-policy', value: 'Never' },
+    'nobody is evicted for it before its preemption-delay is over': { key: 'preemption-delay', value: '1h' },
+    'some pods of lower priority are protected by their min-runtime for now': { key: 'min-runtime', value: '1h' }
+  }
+  for (const [words, { key, value }] of Object.entries(cases)) {
+    const h = harness({ nodes: nodes(1, 'n', oneSlot) })
+    const says = (each: PodBuilder): PodBuilder => each.annotation(`muster.dev/${key}`, value)
+    h.add(says(runs('v', 'n-0').with({ startedAt: h.clock.wall() })), urgent('g', 1).map(says))
+    await h.run(5_000)
+    t.strictSame(evicted(h), [])
+    t.ok(h.gang('g').reason?.endsWith(`; ${words}`), words)
+  }
+})
 
 t.test('a gang that is just starting is ended for one that came meanwhile, once it has started', async t => {
   for (const gated of [true, false]) {
