@@ -79,6 +79,8 @@ export function assemble(parts: GangsParts): Assembly {
     parts.onViolation(error)
   }
   const revisit = (key: string): void => rounds.revisit(key)
+  const retry = (key: string): void => rounds.retry(key)
+  const roomGrew = (): void => rounds.roomGrew()
   const lost = (key: string): void => rounds.lost(key)
   const withdraw = (key: string, cause: string): void => keeper.withdraw(key, cause)
 
@@ -112,7 +114,7 @@ export function assemble(parts: GangsParts): Assembly {
     metrics,
     withdraw,
     revisit,
-    roomGrew: () => rounds.roomGrew()
+    roomGrew
   })
   const endings = new Endings({
     ledger,
@@ -128,10 +130,10 @@ export function assemble(parts: GangsParts): Assembly {
   const isOurs = (pod: Pod): boolean => profileOf(pod) !== undefined
   const bodies = new Bodies({ state, roster, ledger, clock, rankOf, isOurs, barred })
   const isSent = (uid: string): boolean => evictions.isSent(uid)
-  const moves = new Moves({ state, ledger, clock, rankOf, isSent, roomGrew: () => rounds.roomGrew() })
+  const moves = new Moves({ state, ledger, clock, rankOf, isSent, roomGrew })
   const isFor: Moves['isFor'] = (hold, pod) => moves.isFor(hold, pod)
   const outlook = new Outlook({ state, roster, profiles, patience })
-  const preemption = new Preemption({ bodies, outlook, profileOf, clock, revisit })
+  const preemption = new Preemption({ bodies, outlook, profileOf, clock, retry, roomGrew })
   const rooms = new Rooms({ state, ledger, groupOf })
   const plans = { state, ledger, refusals, clock, holdTtlMs }
   const planning = new Planning({ ...plans, rooms, preemption, moves, metrics, epoch: parts.epoch, groupOf })

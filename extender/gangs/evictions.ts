@@ -3,7 +3,7 @@ import type { Pod } from '../../policies/types.ts'
 import type { Clock, Random } from '../clock.ts'
 import { reasonOf } from '../errors.ts'
 import { backoff } from './backoff.ts'
-import type { Gang } from './gang.ts'
+import { ownPriority, type Gang } from './gang.ts'
 import type { Hold, Ledger } from './ledger.ts'
 import type { GangMetrics } from './metrics.ts'
 import type { EvictResult, Log, Recorder, Terminator } from './ports.ts'
@@ -89,7 +89,7 @@ export class Evictions {
     counter.inc({ outcome: 'planned' })
     this.#accounts.set(gang.key, { counter, evicted: new Set(), inVain: false })
     const pods = leavers.map(({ pod }) => pod)
-    const who = `gang ${nameOf(gang)} of priority ${gang.priority}`
+    const who = `gang ${nameOf(gang)} of priority ${ownPriority(gang)}`
     const { told, does, done } = isMove ? moving : evicting
     log.info({ gang: gang.key, plan: hold.plan, victims: pods.map(nameOf) }, told)
     const note = `${who} ${does} ${someOf(pods)}`

@@ -19,14 +19,17 @@ const stuckMs = 30_000
 const restFactor = 20
 /** How long advice is repeated before it is found anew. */
 const adviceMs = 30_000
-const nobody: Prey = { bodies: [], budgets: [] }
+const nobody: Prey = { bodies: [], budgets: [], thawsInMs: undefined }
 
 export type PreemptionParts = {
   readonly bodies: Bodies
   readonly profileOf: (pod: Pod) => Profile | undefined
   readonly outlook: Outlook
   readonly clock: Clock
-  readonly revisit: (gang: string) => void
+  /** The gang is worth another try, though nothing about it or its room has changed. */
+  readonly retry: (gang: string) => void
+  /** Who waits is worth another try. */
+  readonly roomGrew: () => void
 }
 
 /** Nodes for the members, free once the leavers have left. */
@@ -59,6 +62,8 @@ export class Preemption {
   readonly #entries = new Map<string, Entry>()
   /** The gang for which victims were searched for last. */
   #searched: string | undefined
+  /** Monotonic: the next time that somebody's protection ends for whose room others wait. */
+  #thaw: number | undefined
 
   constructor(parts: PreemptionParts) {
     this.#parts = parts
@@ -74,19 +79,32 @@ export class Preemption {
     }
     this.#searched = undefined
     const rooms = { now: need.room, later: room }
-    if (!this.#maySearch(gang)) return gang.preempts ? need.explanation : this.#advised(gang, rooms, need)
+    if (!gang.preempts) return this.#advised(gang, rooms, adding(need, never))
+    if (!this.#maySearch(gang)) return this.#isDelayed(gang) ? adding(need, delayed).explanation : need.explanation
+    const found = this.#searchAll(gang, rooms, need)
+    return found.outcome === 'evict' ? withLeaving(found, leaving) : found
+  }
+
+  #searchAll(gang: Gang, rooms: Rooms, need: Need): Clearing | Explanation {
     this.#searched = gang.key
     const from = this.#parts.clock.now()
     const prey = this.#parts.bodies.below(gang.rank)
-    const aim = { ...need, room }
+    const aim = { ...need, room: rooms.later }
     const found = this.#moved(gang, rooms, need) ?? this.#foreseen(gang, aim, prey) ?? this.#victims(gang, aim, prey)
     if (found.outcome === 'evict') {
       this.#entries.delete(gang.key)
-      return withLeaving(found, leaving)
+      return found
     }
-    const explained = this.#advised(gang, rooms, { ...need, explanation: found })
+    const why = { ...need, explanation: found }
+    const explained = this.#advised(gang, rooms, prey.thawsInMs === undefined ? why : adding(why, fresh))
     this.#rest(gang, from)
+    this.#awaitThaw(prey)
     return explained
+  }
+
+  /** Somebody was searched in vain because the gang was just starting; now that it has, it may be ended. */
+  review(gang: Gang): void {
+    if (this.#parts.bodies.hasStarted(gang)) this.#parts.roomGrew()
   }
 
   /** Whether the last search for the gang went as far as it ever will: nobody who asks for the same need ask again. */
@@ -105,13 +123,14 @@ export class Preemption {
   /** The gang has its room, or is gone: its next need is a new one. */
   forget(key: string): void {
     this.#entries.delete(key)
+    this.#parts.bodies.forget(key)
   }
 
   /** Of those who leave by the plan for the whole cluster, whoever is enough; undefined where they are not. */
-  #foreseen(gang: Gang, need: Need, { bodies, budgets }: Prey): Clearing | undefined {
-    const leaving = this.#parts.outlook.leaving(gang, bodies) ?? []
-    if (leaving.length === 0) return undefined
-    const found = this.#victims(gang, need, { bodies: leaving, budgets })
+  #foreseen(gang: Gang, need: Need, prey: Prey): Clearing | undefined {
+    const bodies = this.#parts.outlook.leaving(gang, prey.bodies) ?? []
+    if (bodies.length === 0) return undefined
+    const found = this.#victims(gang, need, { ...prey, bodies })
     return found.outcome === 'evict' ? found : undefined
   }
 
@@ -159,13 +178,29 @@ export class Preemption {
   }
 
   #maySearch(gang: Gang): boolean {
-    if (!gang.preempts) return false
-    const { clock, revisit } = this.#parts
-    const now = clock.now()
+    const { clock, retry } = this.#parts
     const entry = this.#entry(gang.key)
-    const left = Math.max(entry.since + gang.preemptionDelayMs, entry.notBefore) - now
-    if (left > 0) clock.after(left + 1, () => revisit(gang.key))
+    // After the entry, which may begin just now: with a clock read before it, a moment would always be left.
+    const left = Math.max(entry.since + gang.preemptionDelayMs, entry.notBefore) - clock.now()
+    if (left > 0) clock.after(left + 1, () => retry(gang.key))
     return left <= 0
+  }
+
+  /** The end of a victim's protection is no event: it has to be waited for. */
+  #awaitThaw({ thawsInMs }: Prey): void {
+    const { clock, roomGrew } = this.#parts
+    if (thawsInMs === undefined) return
+    const at = clock.now() + thawsInMs + 1
+    if (this.#thaw !== undefined && this.#thaw <= at) return
+    this.#thaw = at
+    clock.after(thawsInMs + 1, () => {
+      if (this.#thaw === at) this.#thaw = undefined
+      roomGrew()
+    })
+  }
+
+  #isDelayed({ key, preemptionDelayMs }: Gang): boolean {
+    return this.#parts.clock.now() < this.#entry(key).since + preemptionDelayMs
   }
 
   #entry(key: string): Entry {
@@ -194,6 +229,14 @@ export class Preemption {
 type Moving = { readonly request: PlanRequest; readonly which: 'marked' | 'all' }
 
 const advised = `moved to other nodes (pods whose annotation ${annotations.movable} is "true" are moved by muster)`
+
+const never = 'nobody is evicted for it: its preemption policy is Never'
+const delayed = 'nobody is evicted for it before its preemption-delay is over'
+const fresh = 'some pods of lower priority are protected by their min-runtime for now'
+
+function adding({ explanation, ...need }: Need, text: string): Need {
+  return { ...need, explanation: { ...explanation, message: `${explanation.message}; ${text}` } }
+}
 
 /** The pods that leave those nodes anyway have to be gone as well. */
 function withLeaving({ outcome, nodes, leavers, moves }: Clearing, leaving: readonly Claim[]): Clearing {

@@ -67,8 +67,13 @@ export class Rounds {
 
   /** The gang has lost room that was held for it. */
   lost(key: string): void {
-    this.#parts.queue.forget(key)
     this.roomGrew()
+    this.retry(key)
+  }
+
+  /** The gang is planned anew, even where nothing has changed for it. */
+  retry(key: string): void {
+    this.#parts.queue.forget(key)
     this.revisit(key)
   }
 
@@ -121,7 +126,7 @@ export class Rounds {
   }
 
   #review(key: string): void {
-    const { roster, keeper, clock, outlook } = this.#parts
+    const { roster, keeper, clock, outlook, preemption } = this.#parts
     outlook.review(key)
     const gang = roster.gang(key)
     if (!gang) {
@@ -131,6 +136,7 @@ export class Rounds {
     const settlesIn = roster.settlesIn(key)
     if (settlesIn > 0) clock.after(settlesIn + 1, () => this.revisit(key))
     keeper.review(gang)
+    preemption.review(gang)
   }
 
   #forget(key: string): void {

@@ -59,7 +59,8 @@ export function settingsOf(members: readonly Speaker[]): Settings {
     onTimeout: onTimeout.value ?? 'requeue',
     onPartial: onPartial.value ?? 'hold',
     minResources: resources.value ?? volcano.value,
-    preempts: policy.value === undefined ? pods.every(pod => pod.preempts) : policy.value !== 'Never',
+    // As in-tree, where nobody may ask for more than the PriorityClass gives.
+    preempts: policy.value !== 'Never' && pods.every(pod => pod.preempts),
     preemptionDelayMs: delay.value ?? 0,
     minRuntimeMs: runtime.value ?? 0,
     inactive: inactiveOn(pods).filter(key => !isAlone || key !== annotations.movable),

@@ -272,3 +272,24 @@ t.test('a gang whose members are planned by different rules is refused, and says
     'schedulerName must lead to one profile for every member: g-0 says custom-scheduler, g-2 says muster'
   )
 })
+
+t.test('S3.53 a priority that is no integer counts as 0, with an event that names the rule', async t => {
+  const bad = ['NaN', '1e999', '0x10', '１００', '', ' 5', '1.5', '+7', '1_000', '٣']
+  const good = ['5', '-5', '0', '99999999999999999999']
+  for (const text of [...bad, ...good]) {
+    const h = scene(1, [mine('p').annotation('priority', text)])
+    await h.run(3_000)
+    const notes = h.notices.filter(({ reason }) => reason === 'PriorityIgnored').map(({ note }) => note)
+    const want = `gang p: the annotation priority of p must be an integer, such as 100; ${JSON.stringify(text)} counts as 0`
+    t.strictSame(notes, bad.includes(text) ? [want] : [], text)
+    t.strictSame(placed(h), ['p'])
+  }
+})
+
+t.test('who evicts is told by the priority that gives the right to: that of the annotation', async t => {
+  const h = scene(1, [runs('v', 'n-0', 1), ...declared('g', 1, 50)])
+  await h.run(3_000)
+  const notes = h.notices.filter(({ reason }) => reason === 'Preempting').map(({ note }) => note)
+  t.strictSame(notes, ['gang ns/g of priority 50 evicts ns/v'])
+  t.equal(h.gang('g').priority, 50)
+})
