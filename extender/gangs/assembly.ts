@@ -136,7 +136,8 @@ export function assemble(parts: GangsParts): Assembly {
   const preemption = new Preemption({ bodies, outlook, profileOf, clock, retry, roomGrew })
   const rooms = new Rooms({ state, ledger, groupOf })
   const plans = { state, ledger, refusals, clock, holdTtlMs }
-  const planning = new Planning({ ...plans, rooms, preemption, moves, metrics, epoch: parts.epoch, groupOf })
+  const isEven = (): boolean => profiles.isEven
+  const planning = new Planning({ ...plans, rooms, preemption, moves, metrics, epoch: parts.epoch, groupOf, isEven })
   const plannedNode = (uid: string): string | undefined => ledger.openFor(uid)?.claim.node
   const arrived = (uid: string): boolean => commit.has(uid)
   const standBack: Patience['standBack'] = key => patience.standBack(key)

@@ -34,6 +34,8 @@ export type PlanningParts = {
   readonly holdTtlMs: number
   /** The key of the pod's gang, if it has one. */
   readonly groupOf: (pod: Pod) => string | undefined
+  /** Whether all pods rank in one order, whatever their namespaces. */
+  readonly isEven: () => boolean
 }
 
 export type Attempt =
@@ -54,11 +56,12 @@ type Ask = {
 /** Plans one gang against the cluster and the other gangs' holds, and reserves what it planned, in one step. */
 export class Planning {
   readonly #parts: PlanningParts
-  readonly #vain = new Vain()
+  readonly #vain: Vain
   #count = 0
 
   constructor(parts: PlanningParts) {
     this.#parts = parts
+    this.#vain = new Vain(parts.isEven)
   }
 
   /** `room` is a number that grows whenever room may have grown. */

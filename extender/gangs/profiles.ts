@@ -13,6 +13,7 @@ export class Profiles {
   readonly #byName: ReadonlyMap<string, Profile>
   readonly #cap: (namespace: string) => number
   readonly #alone = new WeakMap<Pod, Membership>()
+  #isEven = true
 
   /** By scheduler name; `cap`: how far annotations lift a namespace's pods over those of others. */
   constructor(byName: ReadonlyMap<string, Profile>, cap: (namespace: string) => number) {
@@ -35,8 +36,16 @@ export class Profiles {
     return profile && (membership(pod) ?? (profile.plansSingles && !pod.native ? this.#aloneOf(pod) : undefined))
   }
 
-  readonly rank = (pod: Pod): Rank =>
-    rankOf(pod, { byAnnotation: this.of(pod)?.byAnnotation ?? false, cap: this.#cap(pod.namespace) })
+  /** Whether every pod seen so far ranks among its own as it does among others: then all ranks are one order. */
+  get isEven(): boolean {
+    return this.#isEven
+  }
+
+  readonly rank = (pod: Pod): Rank => {
+    const rank = rankOf(pod, { byAnnotation: this.of(pod)?.byAnnotation ?? false, cap: this.#cap(pod.namespace) })
+    if (rank.own !== rank.cross) this.#isEven = false
+    return rank
+  }
 
   #aloneOf(pod: Pod): Membership {
     const known = this.#alone.get(pod)

@@ -14,13 +14,19 @@ type Entry = { readonly rank: Rank; readonly explanation: Explanation; readonly 
  * again but told the same: thousands that wait cost a look-up each.
  */
 export class Vain {
+  readonly #isEven: () => boolean
   #room = -1
   readonly #entries = new Map<string, Entry>()
+
+  /** `isEven`: no pod ranks among its own other than among others; else no namespace answers for another one. */
+  constructor(isEven: () => boolean) {
+    this.#isEven = isEven
+  }
 
   /** What an equal question was answered; undefined where there was none. `room` grows whenever room may have grown. */
   find(gang: Gang, { pods, need }: Question, room: number): Explanation | undefined {
     this.#renew(room)
-    const entry = this.#entries.get(keyOf(gang, { pods, need }))
+    const entry = this.#entries.get(this.#keyOf(gang, { pods, need }))
     if (!entry || !isWithin(gang.rank, entry.rank)) return undefined
     return renamed(entry, pods[entry.blocked])
   }
@@ -28,7 +34,12 @@ export class Vain {
   add(gang: Gang, { pods, need }: Question, { room, explanation }: { room: number; explanation: Explanation }): void {
     this.#renew(room)
     const blocked = pods.findIndex(pod => nameOf(pod) === explanation.blocked.pod)
-    this.#entries.set(keyOf(gang, { pods, need }), { rank: gang.rank, explanation, blocked })
+    this.#entries.set(this.#keyOf(gang, { pods, need }), { rank: gang.rank, explanation, blocked })
+  }
+
+  #keyOf(gang: Gang, question: Question): string {
+    const key = keyOf(gang, question)
+    return this.#isEven() ? key : `${gang.namespace}\n${key}`
   }
 
   #renew(room: number): void {
@@ -51,10 +62,9 @@ function keyOf({ profile, preempts }: Gang, { pods, need }: Question): string {
   return runs.join('\n')
 }
 
-/** Whether `a` may take no room that `b` may not. */
+/** Whether `a` may take no room that `b` may not; of two namespaces only where all ranks are one order. */
 function isWithin(a: Rank, b: Rank): boolean {
-  if (a.namespace === b.namespace) return a.own <= b.own && a.cross <= b.cross
-  return Math.max(a.own, a.cross) <= Math.min(b.own, b.cross)
+  return a.own <= b.own && a.cross <= b.cross
 }
 
 /** The same words about the pod that now stands where the other one did. */

@@ -5,7 +5,8 @@ import { gangs, metric } from '../control-plane/muster.ts'
 import { gangObjects, gangOf, isBound, type Pod, podObject } from '../control-plane/objects.ts'
 import { boundIn, gangIsBound, gangWaits, nothingIsHeld, openLab, scenario } from './scenario.ts'
 
-const lab = await openLab(t, { controllerManager: true })
+// Nothing here is left to the look at everything that comes round in the end.
+const lab = await openLab(t, { controllerManager: true, musterArgs: ['--resync', '1h'] })
 const slow = 'muster.test/slow'
 
 if (lab) {

@@ -6,7 +6,8 @@ import { isBound, type NamedPod, type Pod, podObject } from '../control-plane/ob
 import { openLab, scenario } from './scenario.ts'
 
 // Three Deployments come one after the other: on a busy machine their pods may be more than a second apart.
-const lab = await openLab(t, { controllerManager: true, musterArgs: ['--gang-settle', '5s'] })
+// Nothing here is left to the look at everything that comes round in the end.
+const lab = await openLab(t, { controllerManager: true, musterArgs: ['--gang-settle', '5s', '--resync', '1h'] })
 const examples = new URL('../../manifests/examples/', import.meta.url)
 
 if (lab) {

@@ -7,7 +7,8 @@ import { gangObjects, gangOf, isBound, type Pod, podObject, type PodOptions } fr
 import { boundIn, gangIsBound, gangWaits, nothingIsHeld, openLab, scenario } from './scenario.ts'
 
 const classes = { low: 1, middle: 10, high: 1_000 }
-const lab = await openLab(t, { controllerManager: true })
+// Nothing here is left to the look at everything that comes round in the end.
+const lab = await openLab(t, { controllerManager: true, musterArgs: ['--resync', '1h'] })
 
 type Class = keyof typeof classes
 

@@ -293,3 +293,14 @@ t.test('who evicts is told by the priority that gives the right to: that of the 
   t.strictSame(notes, ['gang ns/g of priority 50 evicts ns/v'])
   t.equal(h.gang('g').priority, 50)
 })
+
+t.test('what one namespace may not end another one may: its gang is searched for all the same', async t => {
+  const h = scene(1, [runs('v', 'n-0', 100).cpu(1000)], { nodes: nodes(1, 'n', each => each.cpu(1)) })
+  h.add(pod('here').gang('g', 1).cpu(1000).priority(10).gated())
+  await h.run(2_000)
+  t.strictSame(evicted(h), [], 'in its namespace the annotation counts')
+  h.add(pod('there').namespace('other').gang('g', 1).cpu(1000).priority(10).gated())
+  await h.run(2_000)
+  t.strictSame(evicted(h), ['v'])
+  t.strictSame(placed(h), ['there'])
+})
