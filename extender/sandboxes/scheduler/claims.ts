@@ -1,6 +1,7 @@
 import { type Claim, claimOf } from './claim.ts'
 import { type PodFacts, podFactsOf } from './pod-facts.ts'
 import type { Follower, Following, Json, Kubernetes, Log } from './ports.ts'
+import { isOlder } from './version.ts'
 
 /** Told that something about the sandbox of that id may have changed; a claim that is gone comes with it. */
 export type Told = (id: string, gone?: Claim) => void
@@ -22,11 +23,11 @@ export class Claims {
     this.#log = log
   }
 
-  /** Follows the API server from now on; `told` hears of every change. */
-  follow(kubernetes: Kubernetes, told: Told): void {
+  /** Follows the API server from now on; `told` hears of every change. The pods are told to somebody else, too. */
+  follow(kubernetes: Kubernetes, told: Told, alsoPods: Follower): void {
     this.#told = told
     const services = kubernetes.follow('services', this.#services())
-    this.#following = { services, pods: kubernetes.follow('pods', this.#podFollower()) }
+    this.#following = { services, pods: kubernetes.follow('pods', both(alsoPods, this.#podFollower())) }
   }
 
   get listed(): { readonly services: boolean; readonly pods: boolean } {
@@ -51,6 +52,11 @@ export class Claims {
     const pods = this.#pods.get(id)
     if (pod) return pods?.get(pod.uid)
     return pods?.values().find(({ owner }) => owner === uid)
+  }
+
+  /** All pods that were made for a claim, the recorded one among them. */
+  podsOf({ id, uid }: Claim): readonly PodFacts[] {
+    return [...(this.#pods.get(id)?.values() ?? [])].filter(({ owner }) => owner === uid)
   }
 
   /** What was last seen of a claim's pod, be it gone or not. */
@@ -152,8 +158,15 @@ export class Claims {
   }
 }
 
-/** True where both are decimal, as those of etcd are, and `a` is older. */
-function isOlder(a: string, b: string): boolean {
-  const decimal = /^\d+$/
-  return decimal.test(a) && decimal.test(b) && BigInt(a) < BigInt(b)
+function both(first: Follower, second: Follower): Follower {
+  return {
+    replace(objects) {
+      first.replace(objects)
+      second.replace(objects)
+    },
+    apply(type, json) {
+      first.apply(type, json)
+      second.apply(type, json)
+    }
+  }
 }

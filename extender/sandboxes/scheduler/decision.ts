@@ -7,6 +7,8 @@ export type Decision =
   | { readonly what: 'wait'; readonly until: number }
   /** It has no pod: whoever claimed it did not come to that. */
   | { readonly what: 'launch' }
+  /** It has more pods than its own: two were at it, or one that died. */
+  | { readonly what: 'tidy'; readonly strays: readonly PodFacts[] }
   | { readonly what: 'end'; readonly ended: Ended }
   /** It has ended; what is left of it goes. */
   | { readonly what: 'finish' }
@@ -17,6 +19,8 @@ export type View = {
   readonly pod: PodFacts | undefined
   /** As it was last seen. */
   readonly last: PodFacts | undefined
+  /** Pods that were made for it beside its own. */
+  readonly strays: readonly PodFacts[]
   /** Whether pods are listed, so that one that is not known is not there. */
   readonly listed: boolean
   /** Whether this process ended it, and so is the one to clear up. */
@@ -33,7 +37,11 @@ const finishGraceMs = 5_000
 export function decide(view: View, settings: Pick<Settings, 'startTimeoutMs'>): Decision {
   const { claim } = view
   if (claim.ended) return finishing(claim.ended, view)
-  return leavingOf(view) ?? expiry(view) ?? ofPod(view, settings)
+  return leavingOf(view) ?? expiry(view) ?? untidy(view) ?? ofPod(view, settings)
+}
+
+function untidy({ claim, strays }: View): Decision | undefined {
+  return claim.pod && strays.length > 0 ? { what: 'tidy', strays } : undefined
 }
 
 function finishing(ended: Ended, { mine, now }: View): Decision {
