@@ -49,7 +49,7 @@ export async function untilCount(it: Service, template: string, state: string, c
 }
 
 /** Pods that were made ahead of need. */
-export const poolPods = (on: Cluster): readonly Loose[] =>
+const poolPods = (on: Cluster): readonly Loose[] =>
   on.pods().filter(pod => pod.metadata.labels?.[labels.pool] !== undefined)
 
 /** Those that nobody has. */

@@ -37,7 +37,7 @@ export async function cluster(t: Test, { nodes = 2 }: { readonly nodes?: number 
 }
 
 /** The cluster, and what a test looks at in it. */
-function lookedAt(running: EmbeddedCluster) {
+export function lookedAt(running: EmbeddedCluster) {
   const { client } = running
   const list = (resource: string): readonly Loose[] => client.list(resource, { namespace }).items
   return {

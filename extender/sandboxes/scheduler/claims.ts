@@ -87,10 +87,17 @@ export class Claims {
     if (isOlder(pod.version, this.#knownOf(pod)?.version ?? '')) return
     const pods = this.#pods.get(pod.id) ?? new Map<string, PodFacts>()
     this.#pods.set(pod.id, pods.set(pod.uid, pod))
-    // When it became ready is remembered, whatever becomes of it.
-    const readyAt = pod.readyAt ?? this.#last.get(pod.owner)?.readyAt
-    if (this.#claims.get(pod.id)?.uid === pod.owner) this.#last.set(pod.owner, { ...pod, readyAt })
+    this.#remember(pod)
     this.#told(pod.id)
+  }
+
+  /** When it became ready is remembered, whatever becomes of it. */
+  #remember(pod: PodFacts): void {
+    const claim = this.#claims.get(pod.id)
+    if (claim?.uid !== pod.owner || (claim.pod && claim.pod.uid !== pod.uid)) return
+    const last = this.#last.get(pod.owner)
+    const readyAt = pod.readyAt ?? (last?.uid === pod.uid ? last.readyAt : undefined)
+    this.#last.set(pod.owner, { ...pod, readyAt })
   }
 
   #knownOf({ id, uid, owner }: PodFacts): PodFacts | undefined {

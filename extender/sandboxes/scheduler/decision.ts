@@ -71,11 +71,13 @@ export function idleDeadline({ spec, usedAt }: Claim, pod: PodFacts | undefined)
 function ofPod(view: View, { startTimeoutMs }: Pick<Settings, 'startTimeoutMs'>): Decision {
   const { claim, pod, listed, last, now } = view
   const next = Math.min(deadlineOf(claim), idleDeadline(claim, pod))
-  if (pod?.failure) return failed(view, pod.failure)
   if (claim.pod === undefined) {
     const from = claim.createdAt + launchGraceMs
-    return now >= from ? { what: 'launch' } : { what: 'wait', until: Math.min(next, from) }
+    // Once the pods are listed one looks again: only then it is known that it has none.
+    if (listed && now >= from) return { what: 'launch' }
+    return { what: 'wait', until: now >= from ? next : Math.min(next, from) }
   }
+  if (pod?.failure) return failed(view, pod.failure)
   if (pod === undefined && listed) return failed(view, absenceOf(last, claim.pod.name))
   if (pod === undefined || pod.readyAt !== undefined) return { what: 'wait', until: next }
   return starting(view, { next, late: claim.createdAt + startTimeoutMs })
