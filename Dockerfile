@@ -7,7 +7,7 @@ WORKDIR /muster
 COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --ignore-scripts
 
-FROM ${NODE_IMAGE}
+FROM ${NODE_IMAGE} AS muster
 # Nothing in the result installs anything.
 RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack /opt/yarn-*
 WORKDIR /muster
@@ -18,3 +18,11 @@ COPY extender extender
 USER 65532:65532
 ENTRYPOINT ["node", "extender/cli/muster.ts"]
 CMD ["serve"]
+
+# `docker build --target mock-sandbox`: what sandboxes run where nothing better is configured.
+FROM muster AS mock-sandbox
+EXPOSE 8080
+ENTRYPOINT ["node", "extender/cli/muster.ts", "sandbox", "mock", "--host", "0.0.0.0"]
+CMD []
+
+FROM muster

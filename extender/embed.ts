@@ -7,6 +7,7 @@ import { controllers, kubelet, threads, usualNodes } from './embedded/parts.ts'
 import { type Scheduler, startScheduler } from './embedded/scheduler/scheduler.ts'
 import { Projector } from './kubernetes/projections.ts'
 
+export { lookupIn } from './embedded/resolver.ts'
 export { list as threadDemos, suite as threadDemoSuite } from './embedded/demos/list.ts'
 
 export type EmbedOptions = {

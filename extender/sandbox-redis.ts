@@ -21,7 +21,8 @@ export async function startRedis(): Promise<LocalRedis> {
   await new Promise<void>((resolve, reject) => {
     child.once('error', reject)
     child.once('exit', code => reject(new Error(`redis-server ended with ${code}`)))
-    child.stdout.on('data', (text: Buffer) => text.includes('Ready to accept connections') && resolve())
+    // Redis 7.0 says it in other words on a socket than on a port.
+    child.stdout.on('data', (text: Buffer) => /ready to accept connections/i.test(text.toString()) && resolve())
   })
   return {
     url,

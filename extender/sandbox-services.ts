@@ -6,6 +6,9 @@ import { type Activator, type ActivatorOptions, startActivator } from './sandbox
 import { schedulerAt } from './sandboxes/client/connect.ts'
 import { tour, type TourOptions } from './sandboxes/client/tour.ts'
 
+export { startEvents } from './sandboxes/events/serve.ts'
+export { entriesOfFlags, settingsOfFile, startGlobal } from './sandboxes/global/serve.ts'
+export { terminations } from './sandboxes/client/terminations.ts'
 export { startMock } from './sandboxes/mock/server.ts'
 
 type ActivatorAt = Omit<ActivatorOptions, 'scheduler' | 'registry' | 'log'> & {
@@ -21,6 +24,6 @@ export function startActivatorAt({ schedulerUrl, ...options }: ActivatorAt): Pro
 type TourAt = Omit<TourOptions, 'scheduler' | 'clock' | 'pause'> & { readonly url: string }
 
 /** The demo client's tour at the scheduler, or the front door, of that address. */
-export async function tourAt({ url, ...options }: TourAt): Promise<void> {
-  await tour({ ...options, scheduler: schedulerAt(url), clock: systemClock, pause: ms => sleep(ms) })
+export async function tourAt({ url, ...options }: TourAt): Promise<{ readonly uid: string }> {
+  return tour({ ...options, scheduler: schedulerAt(url), clock: systemClock, pause: ms => sleep(ms) })
 }

@@ -15,7 +15,7 @@ const policies = sources('policies/**/*.ts')
 const extender = sources('extender/**/*.ts')
 const injected = new Map([
   ...policies,
-  ...sources('extender/{gangs,kubernetes,verbs}/**/*.ts'),
+  ...sources('extender/{gangs,kubernetes,verbs,sandboxes/idempotence,sandboxes/scheduler}/**/*.ts'),
   ...sources('extender/state.ts')
 ])
 

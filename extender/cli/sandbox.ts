@@ -1,11 +1,14 @@
 import { UsageError } from '../errors.ts'
 import { activator } from './sandbox/activator.ts'
 import { demo } from './sandbox/demo.ts'
+import { events } from './sandbox/events.ts'
+import { global } from './sandbox/global.ts'
 import { mock } from './sandbox/mock.ts'
+import { scheduler } from './sandbox/scheduler.ts'
 
 type SubCommand = { readonly name: string; readonly summary: string; run(args: readonly string[]): Promise<void> }
 
-const commands: readonly SubCommand[] = [activator, mock, demo]
+const commands: readonly SubCommand[] = [scheduler, global, events, activator, mock, demo]
 const known = commands.map(({ name }) => name).join(', ')
 
 const usage = `Usage: muster sandbox COMMAND [options]

@@ -45,7 +45,7 @@ export function invalid(subject: string, message: string): ConnectError {
 }
 
 /** The reason of an error that `refusal` made, on this side or the other side of the wire. */
-export function reasonOfRefusal(error: unknown): string | undefined {
+function reasonOfRefusal(error: unknown): string | undefined {
   if (!(error instanceof ConnectError)) return undefined
   for (const detail of error.details)
     if ('desc' in detail && detail.desc === RefusalSchema && 'reason' in detail.value)

@@ -1,10 +1,11 @@
 import { once } from 'node:events'
-import { connect } from 'node:net'
+import { type AddressInfo, connect, createServer as createNetServer } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { createHash } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { WebSocket } from 'undici'
 import { untilTrue } from '../embedded/until.ts'
+import { State } from '../../extender/sandboxes/proto/generated/sandbox/v1/sandbox_pb.js'
 import { readyMock, readyServer, stage } from './activator-stage.ts'
 
 t.test('bodies go through in both directions as they come', async t => {
@@ -113,5 +114,41 @@ t.test('a WebSocket that is refused is told so, by whoever refuses it', async t 
     const socket = connect(port, '127.0.0.1')
     socket.write(`GET ${path} HTTP/1.1\r\n${lines}\r\n\r\n`)
     t.match(await text(socket), want)
+  }
+})
+
+/** Whatever bytes come, it answers with these. */
+async function rawServer(t: Test, bytes: string) {
+  const server = createNetServer(socket => {
+    socket.on('error', () => {})
+    socket.once('data', () => socket.end(Buffer.from(bytes, 'latin1')))
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => void server.close())
+  return { state: State.READY, podIp: '127.0.0.1', port: (server.address() as AddressInfo).port }
+}
+
+t.test('a sandbox that answers nonsense harms nobody but itself', async t => {
+  const { scheduler, ask, port } = await stage(t)
+  const cases: [string, number][] = [
+    ['HTTP/1.1 200 O\x01K\xff\r\ncontent-length: 2\r\n\r\nok', 200],
+    ['HTTP/1.1 042 early\r\ncontent-length: 0\r\n\r\n', 502],
+    ['HTTP/1.1 000 none\r\ncontent-length: 0\r\n\r\n', 502],
+    ['HTTP/1.1 101 Switching\r\nupgrade: x\r\nconnection: upgrade\r\n\r\nany', 502],
+    ['HTTP/1.1 101 Switching\r\n\r\n', 502],
+    ['HTTP/1.1 200 OK\r\nx: a\x01b\r\n\r\n', 502],
+    ['HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\nok', 502],
+    [`HTTP/1.1 200 OK\r\nx: ${'y'.repeat(100_000)}\r\n\r\n`, 502],
+    ['nonsense', 502],
+    ['', 502]
+  ]
+  for (const [index, [bytes, status]] of cases.entries()) {
+    scheduler.fields = await rawServer(t, bytes)
+    t.equal((await ask(`/projects/p${index}/`)).status, status, JSON.stringify(bytes.slice(0, 40)))
+    const socket = connect(port, '127.0.0.1')
+    const upgrade = 'Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n'
+    socket.write(`GET /projects/p${index}/ HTTP/1.1\r\n${upgrade}`)
+    socket.setTimeout(2_000, () => socket.destroy(new Error('no answer')))
+    t.match(await text(socket), /^HTTP\/1\.1 [1-5]\d\d /, 'nor whoever asks for a WebSocket')
   }
 })

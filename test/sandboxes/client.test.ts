@@ -4,6 +4,7 @@ import { systemClock } from '../../extender/clock.ts'
 import { schedulerAt } from '../../extender/sandboxes/client/connect.ts'
 import { tour, type TourOptions } from '../../extender/sandboxes/client/tour.ts'
 import { State } from '../../extender/sandboxes/proto/generated/sandbox/v1/sandbox_pb.js'
+import { ManualClock } from '../kubernetes/manual-clock.ts'
 import { readyMock } from './activator-stage.ts'
 import { FakeScheduler } from './fake-scheduler.ts'
 
@@ -15,6 +16,10 @@ const lookup: NonNullable<TourOptions['lookup']> = (name, { all }, callback) => 
   if (all === true) callback(null, [{ address: '127.0.0.1', family: 4 }])
   else callback(null, '127.0.0.1', 4)
 }
+
+/** Knows none. */
+const nowhere: typeof lookup = (name, _, callback) =>
+  callback(Object.assign(new Error(`no ${name}`), { code: 'ENOTFOUND' }), '')
 
 /** A tour before a fake scheduler whose sandboxes are ready at once. */
 async function stage(t: Test) {
@@ -90,9 +95,21 @@ t.test('what goes wrong is one sentence', async t => {
   })
 })
 
-t.test('a name that nobody knows comes with what to do', async t => {
-  const { scheduler, options } = await stage(t)
+t.test('a name that only the cluster knows is not the end: the address does as well', async t => {
+  const { scheduler, options, said } = await stage(t)
   scheduler.fields = { ...scheduler.fields, hostname: 'sbx-shop.sandbox.invalid' }
-  const { lookup: _, ...others } = options
-  await t.rejects(tour(others), { message: /^cannot reach the sandbox at http:.*run the client there, or/ })
+  const clock = new ManualClock()
+  const pause = async (ms: number) => clock.advance(ms)
+  await tour({ ...options, lookup: nowhere, clock, pause })
+  const { port } = scheduler.fields
+  t.strictSame(said.slice(-2), [
+    `  http://sbx-shop.sandbox.invalid:${port}/ is a name that only its cluster knows`,
+    `  http://127.0.0.1:${port}/ answers`
+  ])
+})
+
+t.test('a sandbox that does not answer is one sentence', async t => {
+  const { scheduler, options } = await stage(t)
+  scheduler.fields = { ...scheduler.fields, port: 1 }
+  await t.rejects(tour(options), { message: /^cannot reach the sandbox at http:.*:1\/: connect ECONNREFUSED/ })
 })

@@ -123,7 +123,8 @@ t.test(
   async t => {
     // The service that sweeps has an old view: it hears of nothing, and another replica retains.
     const on = await cluster(t)
-    const sweeper = await service(t, on, { wrap: deaf })
+    // It does not see the pod become ready, which must not count against it here.
+    const sweeper = await service(t, on, { wrap: deaf, startTimeout: 24 * 60 * minute })
     const { sandbox } = await sweeper.sandboxes.createSandbox({ projectId: 'p1', ttl: seconds(60) })
     const other = await service(t, on)
     const { id } = sandbox!

@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf'
-import type { Client } from '@connectrpc/connect'
 import { Registry } from 'prom-client'
 import type { Test } from 'tap'
+import { systemClock } from '../../extender/clock.ts'
 import { type EmbeddedCluster, startEmbeddedCluster } from '../../extender/embedded/cluster.ts'
 import { simulatedRuntime } from '../../extender/embedded/kubelet/simulated.ts'
 import { controllers, kubelet, scheduler, usualNodes } from '../../extender/embedded/parts.ts'
@@ -62,7 +62,8 @@ export async function service(t: Test, on: Cluster, options: SchedulerOptions & 
   const { log, lines } = recordingLog()
   const registry = new Registry()
   const metrics = kubernetesMetrics(new Registry())
-  const api = connectTo(on.url, { clock, metrics })
+  // Requests under way keep the time of their own, however far a test moves that of the sandboxes.
+  const api = connectTo(on.url, { clock: systemClock, metrics })
   const kube = new SandboxCluster({ api, namespace, clock, random: Math.random, log, metrics })
   await kube.prepare()
   const started = await startScheduler({
@@ -84,8 +85,6 @@ export type Wrap = (kubernetes: Kubernetes) => Kubernetes
 const same: Wrap = kubernetes => kubernetes
 
 export type Service = Awaited<ReturnType<typeof service>>
-export type Sandboxes = Client<typeof SchedulerService>
-
 function metricOf(registry: Registry) {
   return async (series: string): Promise<number | undefined> => {
     const line = (await registry.metrics()).split('\n').find(each => each.startsWith(`${series} `))

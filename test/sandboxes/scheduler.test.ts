@@ -15,7 +15,7 @@ const failure = (call: Promise<unknown>): Promise<ConnectError> =>
   )
 
 t.test(
-  'S0.2 S1.1 S1.4 S1.6 a request makes a pod and a headless Service that routes to it, in three writes',
+  'S0.2 S1.1 S1.4 S1.6 S1.23 S1.26 a request makes a pod and a headless Service that routes to it, in three writes',
   async t => {
     const { on, it } = await rig(t)
     const { sandbox, created } = await it.sandboxes.createSandbox({ projectId: 'p1', env: { A: 'b' } })
@@ -41,6 +41,10 @@ t.test(
       on.client.list('endpointslices.discovery.k8s.io', { namespace: 'sandbox' }).items.some(slice => {
         return JSON.stringify(slice).includes(ready.podIp)
       })
+    )
+    t.strictSame(
+      on.client.list('pods').items.map(({ metadata }) => metadata.namespace),
+      ['sandbox']
     )
     t.match(pod.metadata.name, new RegExp(`^${ready.id}-${ready.uid.slice(0, 8)}$`))
   }
@@ -89,7 +93,7 @@ t.test('S0.4 100 at once are one pod', async t => {
   t.equal(on.writes().filter(write => write === 'create services 409').length, 0, 'they joined one flight')
 })
 
-t.test('S0.4 300 at once before two replicas that share nothing but the cluster are one pod', async t => {
+t.test('S0.4 S0.48 300 at once before two replicas that share nothing but the cluster are one pod', async t => {
   const on = await cluster(t)
   const [a, b] = [await service(t, on), await service(t, on)]
   const request = { projectId: 'p1', idempotencyKey: 'k1' }

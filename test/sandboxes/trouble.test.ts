@@ -61,6 +61,33 @@ t.test('a pod that cannot be made now is made as soon as it can', async t => {
   }
 })
 
+t.test('an API server that is slow is not asked twice for the same pod', async t => {
+  const on = await cluster(t)
+  const slow = Promise.withResolvers<void>()
+  const asked: string[] = []
+  const it = await service(t, on, {
+    wrap: kubernetes => ({
+      create: async (kind, object) => {
+        asked.push(kind)
+        if (kind === 'pods') await slow.promise
+        return kubernetes.create(kind, object)
+      },
+      get: (...args) => kubernetes.get(...args),
+      patch: (...args) => kubernetes.patch(...args),
+      remove: (...args) => kubernetes.remove(...args),
+      follow: (...args) => kubernetes.follow(...args),
+      note: (...args) => kubernetes.note(...args)
+    })
+  })
+  const making = it.sandboxes.createSandbox({ projectId: 'p1' })
+  await untilTrue('it is being made', () => asked.includes('pods'))
+  it.clock.advance(10_000)
+  slow.resolve()
+  const { sandbox } = await making
+  await until(it, sandbox!.id, State.READY)
+  t.strictSame(asked, ['services', 'pods'])
+})
+
 t.test('no room for a pod is told at once, and nothing is left of the request', async t => {
   const { state, wrap } = trouble('create pods')
   const { on, it } = await rig(t, { wrap, enableEvents: true, publisher: { publish: async () => {} } })

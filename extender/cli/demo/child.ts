@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
 const cli = fileURLToPath(new URL('../muster.ts', import.meta.url))
-const startMs = 15_000
+const startMs = 60_000
 const tailLines = 10
 
 type Line = { readonly msg?: string; readonly url?: string }

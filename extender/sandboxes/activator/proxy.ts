@@ -1,4 +1,4 @@
-import { type IncomingMessage, request as httpRequest, type ServerResponse } from 'node:http'
+import { type IncomingMessage, request as httpRequest, type ServerResponse, STATUS_CODES } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { type Duplex, pipeline } from 'node:stream'
 import { Refused, refuse } from './answers.ts'
@@ -41,13 +41,17 @@ export function exchange(passage: Passage, response: ServerResponse): void {
     ...{ createConnection: () => socket, method: request.method, path },
     headers: [...headersOf(request), ...framingOf(request), 'connection', 'close']
   })
-  const broken = (error: Error): void =>
-    refuse(response, new Refused(502, `the sandbox does not answer: ${error.message}`))
-  upstream.on('error', broken)
+  const broken = (why: string): void => refuse(response, new Refused(502, `the sandbox does not answer: ${why}`))
+  upstream.on('error', error => broken(error.message))
+  // Also where it switched to something that nobody asked for: then there is no error, and no answer either.
+  upstream.on('close', () => response.headersSent || broken('it closed the connection'))
   upstream.on('response', answer => {
     used()
     answer.on('data', used)
-    response.writeHead(answer.statusCode ?? 502, answer.statusMessage ?? '', endToEnd(answer.rawHeaders))
+    const status = statusOf(answer)
+    if (status === undefined) return broken(`its status is ${answer.statusCode}`)
+    // Not its reason phrase: a sandbox may put there what Node refuses to write.
+    response.writeHead(status, endToEnd(answer.rawHeaders))
     pipeline(answer, response, () => socket.destroy())
   })
   response.on('close', () => socket.destroy())
@@ -66,14 +70,14 @@ export function switchOver(passage: Passage, client: Duplex, head: Buffer): void
   upstream.on('error', error => refuseRaw(client, new Refused(502, `the sandbox does not answer: ${error.message}`)))
   client.on('close', () => socket.destroy())
   upstream.on('response', answer => {
-    client.write(headOf(answer, ['connection', 'close']))
+    client.write(headOf(statusOf(answer) ?? 502, answer, ['connection', 'close']))
     pipeline(answer, client, () => socket.destroy())
   })
   upstream.on('upgrade', (answer, _socket, first) => {
     used()
     // A WebSocket may be silent for as long as both sides like.
     socket.setTimeout(0)
-    client.write(headOf(answer, ['connection', 'upgrade', 'upgrade', 'websocket']))
+    client.write(headOf(101, answer, ['connection', 'upgrade', 'upgrade', 'websocket']))
     socket.unshift(first)
     client.unshift(head)
     for (const side of [socket, client]) side.on('data', used)
@@ -106,8 +110,13 @@ function framingOf({ headers, method = 'GET' }: IncomingMessage): string[] {
   return ['content-length', '0']
 }
 
-function headOf(answer: IncomingMessage, last: readonly string[]): string {
+/** The status of a final answer; undefined for what is none. */
+function statusOf({ statusCode = 0 }: IncomingMessage): number | undefined {
+  return statusCode >= 200 && statusCode <= 999 ? statusCode : undefined
+}
+
+function headOf(status: number, answer: IncomingMessage, last: readonly string[]): string {
   const all = [...endToEnd(answer.rawHeaders), ...last]
   const lines = all.map((text, index) => (index % 2 === 0 ? `${text}: ` : `${text}\r\n`))
-  return `HTTP/1.1 ${answer.statusCode} ${answer.statusMessage}\r\n${lines.join('')}\r\n`
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n`
 }

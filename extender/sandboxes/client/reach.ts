@@ -8,7 +8,7 @@ export type Lookup = LookupFunction | undefined
 const patienceMs = 5_000
 const mostBytes = 64 * 1024
 
-/** What a sandbox answers at its own name; throws one sentence where it does not. */
+/** What is answered there; throws one sentence where nothing is. */
 export async function reach(url: string, lookup: Lookup): Promise<string> {
   const agent = new Agent({
     connect: { timeout: patienceMs, ...(lookup && { lookup }) },
@@ -20,16 +20,14 @@ export async function reach(url: string, lookup: Lookup): Promise<string> {
     if (statusCode === 200) return text.trim()
     throw new Error(`it answers ${statusCode}`)
   } catch (error) {
-    throw new Error(`cannot reach the sandbox at ${url}: ${reasonOf(error)}${hint(error)}`, { cause: error })
+    throw new Error(`cannot reach the sandbox at ${url}: ${reasonOf(error)}`, { cause: error })
   } finally {
     await agent.destroy()
   }
 }
 
-/** The names of Services are known inside of their cluster only. */
-function hint(error: unknown): string {
-  const { code = '' } = error as { readonly code?: string }
-  return ['ENOTFOUND', 'EAI_AGAIN'].includes(code)
-    ? '; its name is known inside of its cluster: run the client there, or reach it through the activator'
-    : ''
+/** Whether nobody knows the name: it is new, or one of another cluster's. */
+export function isUnknownName(error: unknown): boolean {
+  const { code = '' } = error instanceof Error ? (error.cause as { readonly code?: string }) : {}
+  return code === 'ENOTFOUND' || code === 'EAI_AGAIN'
 }

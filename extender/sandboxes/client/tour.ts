@@ -1,9 +1,9 @@
-import { durationFromMs } from '@bufbuild/protobuf/wkt'
+import { durationFromMs, durationMs } from '@bufbuild/protobuf/wkt'
 import { type Client, Code, ConnectError } from '@connectrpc/connect'
 import type { Clock } from '../../clock.ts'
 import { type Sandbox, State } from '../proto/generated/sandbox/v1/sandbox_pb.js'
 import type { SchedulerService } from '../proto/generated/sandbox/v1/scheduler_pb.js'
-import { type Lookup, reach } from './reach.ts'
+import { isUnknownName, type Lookup, reach } from './reach.ts'
 import { endOf, jsonOf, lineOf, timeOf } from './words.ts'
 
 export type TourOptions = {
@@ -27,34 +27,47 @@ export type TourOptions = {
 const callMs = 30_000
 const startMs = 60_000
 const lookMs = 100
+const [nameMs, nameLookMs] = [6_000, 500]
 
 /** Shows what a client does with sandboxes: the same request twice, access by name, retention, release. */
 export async function tour(options: TourOptions): Promise<Sandbox> {
-  const { scheduler, say, retain, release } = options
-  say(`A sandbox for project ${options.projectId}:`)
+  const { say, detail, retain, release } = options
+  const sandbox = await askTwice(options)
+  const ready = await untilReady(options, sandbox)
+  say(`  ready: ${lineOf(ready)}, until ${timeOf(ready.expiresAt)}`)
+  await visit(options, ready)
+  const retained = retain ? await extend(options, ready) : ready
+  const last = release ? await end(options, retained) : retained
+  detail(jsonOf(last))
+  return last
+}
+
+async function askTwice(options: TourOptions): Promise<Sandbox> {
+  const { say, projectId } = options
+  say(`A sandbox for project ${projectId}:`)
   const first = await create(options)
   say(`  ${first.created ? 'created' : 'there already:'} ${lineOf(first.sandbox)}`)
   const second = await create(options)
   if (second.sandbox.uid !== first.sandbox.uid)
     throw new Error(`the same request made two sandboxes, ${first.sandbox.id} and ${second.sandbox.id}`)
   say(`  the same request again: ${second.sandbox.id}, ${second.created ? 'created' : 'nothing was created'}`)
-  const ready = await untilReady(options, first.sandbox)
-  say(`  ready: ${lineOf(ready)}, until ${timeOf(ready.expiresAt)}`)
-  await visit(options, ready)
-  const call = { id: ready.id, tenant: ready.tenant }
-  let last = ready
-  if (retain) {
-    last = named((await timed(options, 'RetainSandbox', scheduler.retainSandbox(call, { timeoutMs: callMs }))).sandbox)
-    say(`  retained: until ${timeOf(last.expiresAt)}, which was ${timeOf(ready.expiresAt)}`)
-  }
-  if (release) {
-    last = named(
-      (await timed(options, 'ReleaseSandbox', scheduler.releaseSandbox(call, { timeoutMs: callMs }))).sandbox
-    )
-    say(`  released: ${endOf(last)}`)
-  }
-  options.detail(jsonOf(last))
-  return last
+  return first.sandbox
+}
+
+/** By twice its lifetime: its lifetime from now on would be hardly more than it has left. */
+async function extend(options: TourOptions, { id, tenant, ttl, expiresAt }: Sandbox): Promise<Sandbox> {
+  const request = { id, tenant, ...(ttl && { ttl: durationFromMs(2 * durationMs(ttl)) }) }
+  const call = options.scheduler.retainSandbox(request, { timeoutMs: callMs })
+  const retained = named((await timed(options, 'RetainSandbox', call)).sandbox)
+  options.say(`  retained: until ${timeOf(retained.expiresAt)}, which was ${timeOf(expiresAt)}`)
+  return retained
+}
+
+async function end(options: TourOptions, { id, tenant }: Sandbox): Promise<Sandbox> {
+  const call = options.scheduler.releaseSandbox({ id, tenant }, { timeoutMs: callMs })
+  const released = named((await timed(options, 'ReleaseSandbox', call)).sandbox)
+  options.say(`  released: ${endOf(released)}`)
+  return released
 }
 
 async function create(options: TourOptions): Promise<{ readonly sandbox: Sandbox; readonly created: boolean }> {
@@ -80,11 +93,30 @@ async function untilReady(options: TourOptions, { id, tenant }: Sandbox): Promis
   }
 }
 
-async function visit({ lookup, say, detail }: TourOptions, { hostname, port, podIp }: Sandbox): Promise<void> {
-  const url = `http://${hostname}:${port}/`
-  const answer = await reach(url, lookup)
-  say(`  ${url} answers`)
-  detail(`    from ${podIp}: ${answer}`)
+/** By its name; where that is not known, outside of its cluster, at its address. */
+async function visit(options: TourOptions, sandbox: Sandbox): Promise<void> {
+  const { say, detail, lookup } = options
+  const { hostname, port, podIp } = sandbox
+  const [named, plain] = [`http://${hostname}:${port}/`, `http://${podIp}:${port}/`]
+  const answer = await byName(options, named)
+  if (answer === undefined) say(`  ${named} is a name that only its cluster knows`)
+  const said = answer ?? (await reach(plain, lookup))
+  say(`  ${answer === undefined ? plain : named} answers`)
+  detail(`    from ${podIp}: ${said}`)
+}
+
+/** A new name takes a moment to get around. Undefined where it does not come. */
+async function byName({ lookup, clock, pause }: TourOptions, url: string): Promise<string | undefined> {
+  const end = clock.now() + nameMs
+  for (;;) {
+    try {
+      return await reach(url, lookup)
+    } catch (error) {
+      if (!isUnknownName(error)) throw error
+      if (clock.now() > end) return undefined
+      await pause(nameLookMs)
+    }
+  }
 }
 
 /** Says in the details how long a call took. */

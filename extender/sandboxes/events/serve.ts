@@ -4,7 +4,7 @@ import { type Clock, type Random, systemClock } from '../../clock.ts'
 import { EventsService } from '../proto/generated/sandbox/v1/events_pb.js'
 import { type RunningServer, startServer } from '../server.ts'
 import { type CloudEvent, fromCloudEvent } from './cloud-event.ts'
-import { EventLog, type LogBounds } from './event-log.ts'
+import { EventLog } from './event-log.ts'
 import { FanOut } from './fan-out.ts'
 import { Hooks, loadHooks } from './hooks.ts'
 import { memoryStore } from './memory-store.ts'
@@ -32,8 +32,6 @@ export type EventsOptions = WebhookOptions & {
   readonly registry?: Registry
   readonly clock?: Clock
   readonly random?: Random
-  /** How much readers can still ask for. */
-  readonly bounds?: LogBounds
   /** A reader that takes nothing for so long is cut off. */
   readonly stallMs?: number
   /** Finds the addresses of webhooks. */
@@ -65,7 +63,7 @@ async function start(parts: Parts): Promise<RunningServer> {
   const { log, clock, store, settings, loaded, host = '127.0.0.1', port = 0, registry = new Registry() } = parts
   const metrics = eventMetrics(registry)
   const remembered = await store.restore(settings.map(({ url }) => url))
-  const eventLog = logOf(remembered, parts.bounds)
+  const eventLog = logOf(remembered)
   const webhooks = new Webhooks(receivers(parts, metrics), remembered)
   const readers = new Readers({ log: eventLog, clock, metrics })
   const fanOut = new FanOut({
@@ -92,8 +90,8 @@ async function start(parts: Parts): Promise<RunningServer> {
   return { url: server.url, close }
 }
 
-function logOf({ sequence, events }: Remembered, bounds: LogBounds | undefined): EventLog {
-  const eventLog = new EventLog((events[0]?.sequence ?? sequence + 1) - 1, bounds)
+function logOf({ sequence, events }: Remembered): EventLog {
+  const eventLog = new EventLog((events[0]?.sequence ?? sequence + 1) - 1)
   for (const { sequence: at, body } of events)
     eventLog.append({ sequence: at, body, event: fromCloudEvent(JSON.parse(body) as CloudEvent) })
   return eventLog

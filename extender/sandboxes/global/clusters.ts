@@ -32,7 +32,7 @@ const intervalMs = 10_000
 const eagerMs = 1_000
 const probeMs = 5_000
 
-type Member = { readonly upstream: Upstream; readonly condition: ClusterCondition }
+type Member = { readonly upstream: Upstream; readonly condition: ClusterCondition; stop: () => void }
 
 /** All clusters: who can be asked, and what became of it. */
 export class Clusters {
@@ -43,7 +43,10 @@ export class Clusters {
   constructor(options: ClustersOptions) {
     this.#options = options
     this.#members = new Map(
-      options.upstreams.map(upstream => [upstream.entry.cluster.name, { upstream, condition: new ClusterCondition() }])
+      options.upstreams.map(upstream => [
+        upstream.entry.cluster.name,
+        { upstream, condition: new ClusterCondition(), stop: () => undefined }
+      ])
     )
   }
 
@@ -55,6 +58,7 @@ export class Clusters {
 
   close(): void {
     this.#closing.abort()
+    for (const { stop } of this.#members.values()) stop()
   }
 
   async #probe(member: Member): Promise<void> {
@@ -68,8 +72,7 @@ export class Clusters {
     }
     if (this.#closing.signal.aborted) return
     const pause = condition.seen ? intervalMs : eagerMs
-    const stop = clock.after(pause * (0.9 + random() / 5), () => void this.#probe(member))
-    this.#closing.signal.addEventListener('abort', stop, { once: true })
+    member.stop = clock.after(pause * (0.9 + random() / 5), () => void this.#probe(member))
   }
 
   async #problemOf({ entry }: Upstream): Promise<string | undefined> {
@@ -97,6 +100,11 @@ export class Clusters {
   holds(name: string): boolean {
     const view = this.#view(name)
     return view !== undefined && holds(view, this.#options.failoverAfterMs)
+  }
+
+  /** What is missing, where nothing can be placed. */
+  problem(): string | undefined {
+    return this.views().some(isFit) ? undefined : 'none of the active ones is healthy'
   }
 
   isHealthy(name: string): boolean {
@@ -161,3 +169,5 @@ export class Clusters {
     return Math.min(intervalMs, ...ends.map(end => end - now))
   }
 }
+
+const isFit = ({ cluster, condition }: ClusterView): boolean => cluster.state === 'active' && condition.lostMs === 0

@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import type { Clock } from '../../clock.ts'
 import type { Clusters } from './clusters.ts'
 import { isNotFound } from './failures.ts'
-import { type Debt, rememberedMs, type Store } from './store.ts'
+import type { Debt, Store } from './store.ts'
 import type { Turns } from './turns.ts'
 
 export type DebtsOptions = {
@@ -17,12 +17,21 @@ const everyMs = 2_000
 const releaseMs = 5_000
 /** A call that was given up may still be under way in its cluster for so long. */
 const settlingMs = 60_000
+const hopelessMs = 24 * 3_600_000
 const atOnce = 8
 
-/** Compensating releases: whatever a call of unknown end may have left on a cluster is ended there. */
+/** So many are looked at in a round. */
+const mostInRound = 500
+
+/**
+ * Compensating releases: what a call of unknown end may have left on a cluster is ended there, once the sandbox is on
+ * another one. Before that it may be the only one: whoever asks again may get it, and by itself it ends in its time.
+ */
 export class Debts {
   readonly #options: DebtsOptions
   #count = 0
+  /** Where the next round begins. */
+  #next = 0
   #stop = (): void => {}
   #closed = false
 
@@ -63,7 +72,10 @@ export class Debts {
     try {
       const debts = await store.debts()
       this.#count = debts.length
-      const payable = debts.filter(debt => this.#isDue(debt))
+      const due = debts.filter(debt => this.#isDue(debt))
+      this.#next = this.#next >= due.length ? 0 : this.#next
+      const payable = due.slice(this.#next, this.#next + mostInRound)
+      this.#next += mostInRound
       for (let at = 0; at < payable.length; at += atOnce)
         await Promise.all(payable.slice(at, at + atOnce).map(debt => turns.run(debt.id, () => this.#pay(debt))))
       this.#count = (await store.debts()).length
@@ -72,27 +84,37 @@ export class Debts {
     }
   }
 
-  #isDue({ cluster, isReleased, settledAt }: Debt): boolean {
+  #isDue(debt: Debt): boolean {
+    if (this.#isHopeless(debt)) return true
     const { clusters, clock } = this.#options
+    const { cluster, isReleased, settledAt } = debt
     if (isReleased && clock.wall() < settledAt) return false
-    return !clusters.cluster(cluster) || clusters.isHealthy(cluster)
+    return clusters.cluster(cluster)?.state !== 'disabled' && clusters.isHealthy(cluster)
+  }
+
+  /** Of a cluster that is configured no longer, or older than sandboxes get. */
+  #isHopeless({ cluster, settledAt }: Debt): boolean {
+    const { clusters, clock } = this.#options
+    return !clusters.cluster(cluster) || clock.wall() > settledAt + hopelessMs
   }
 
   async #pay(debt: Debt): Promise<void> {
-    const { store, clusters, clock, log } = this.#options
+    const { store } = this.#options
     const place = await store.get(debt.id)
-    const isWanted = place?.cluster === debt.cluster
-    const isHopeless = !clusters.cluster(debt.cluster) || clock.wall() > debt.settledAt + rememberedMs
-    if (isWanted || isHopeless) return store.paid(debt)
-    const call = { timeoutMs: releaseMs, headers: new Headers() }
-    const { id, tenant } = debt
-    const outcome = await clusters.call(debt.cluster, call, (client, options) =>
+    if (place?.cluster === debt.cluster || this.#isHopeless(debt)) await store.paid(debt)
+    else if (place?.state === 'placed') await this.#release(debt)
+  }
+
+  async #release(debt: Debt): Promise<void> {
+    const { store, clusters, clock, log } = this.#options
+    const { cluster, id, tenant } = debt
+    const outcome = await clusters.call(cluster, { timeoutMs: releaseMs, headers: new Headers() }, (client, options) =>
       client.releaseSandbox({ id, tenant }, options)
     )
-    if (outcome.ok) log.info({ cluster: debt.cluster, id }, 'released what a call of unknown end may have left')
-    const isSettled = clock.wall() >= debt.settledAt
-    if (isSettled && (outcome.ok || isNotFound(outcome.failure))) return store.paid(debt)
-    // Once more when the call can no longer be under way: it may have come after the release.
-    if (outcome.ok) await store.owe({ ...debt, isReleased: true })
+    if (!outcome.ok && !isNotFound(outcome.failure)) return
+    if (outcome.ok) log.info({ cluster, id }, 'released what a call of unknown end may have left')
+    if (clock.wall() >= debt.settledAt) await store.paid(debt)
+    // Once more when the call can no longer be under way: it may come after the release.
+    else if (outcome.ok) await store.owe({ ...debt, isReleased: true })
   }
 }

@@ -6,7 +6,7 @@ import { invalid, refusal } from '../refusals.ts'
 import { passedOn, unavailable } from './answers.ts'
 import type { Clusters } from './clusters.ts'
 import { type Failure, isNotFound } from './failures.ts'
-import type { Store } from './store.ts'
+import type { Place, Store } from './store.ts'
 import type { CallOptions, SchedulerClient } from './upstream.ts'
 
 export type FinderOptions = {
@@ -83,10 +83,13 @@ export class Finder {
     const { store, clusters } = this.#options
     const id = idOf(target)
     const place = await store.get(id)
-    const remembered = place && clusters.cluster(place.cluster) && { cluster: place.cluster, id, headers }
-    const value =
-      (remembered && (await this.#callAt(remembered, send))) ??
-      (await this.#callAt({ cluster: await this.#discover(target, id, headers), id, headers }, send))
+    const state = place && clusters.cluster(place.cluster)?.state
+    if (place && state !== undefined && state !== 'disabled') {
+      const value = await this.#callAt({ cluster: place.cluster, id, headers }, send)
+      if (value !== undefined) return value
+    }
+    const cluster = await this.#discover({ ...target, id }, headers, place)
+    const value = await this.#callAt({ cluster, id, headers }, send)
     if (value === undefined) throw notFound(id)
     return value
   }
@@ -102,13 +105,15 @@ export class Finder {
     throw unavailable(`cluster ${cluster}, which holds sandbox ${id}, ${text}`, id, clusters.retryAfterMs())
   }
 
-  async #discover(target: Target, id: string, headers: Headers): Promise<string> {
+  /** Asks for it everywhere, and remembers where it is. */
+  async #discover(target: Target, headers: Headers, before: Place | undefined): Promise<string> {
     const { clusters, store, token } = this.#options
+    const { id } = target
     const { found, missing } = await this.search(target, headers)
     if (found) {
-      // Only what has not ended: its project may go anywhere after that.
-      const place = { cluster: found.cluster, state: 'placed', keyed: false, token: token() } as const
-      if (!hasEnded(found.sandbox)) await store.swap(id, undefined, place)
+      // Only what has not ended: its project may go anywhere after that. A create under way speaks for itself.
+      const isNews = !hasEnded(found.sandbox) && before?.state !== 'intended'
+      if (isNews) await store.swap(id, before, { cluster: found.cluster, state: 'placed', token: token() })
       return found.cluster
     }
     if (missing.length === 0) throw notFound(id)

@@ -52,7 +52,8 @@ export class Holder {
   }
 
   /** Elsewhere goes only what is known not to be there, or what was never seen there, which is then made good. */
-  async #failed(asked: Asked, { cluster, state }: Place, failure: Failure): Promise<Answer | undefined> {
+  async #failed(asked: Asked, place: Place, failure: Failure): Promise<Answer | undefined> {
+    const { cluster, state } = place
     if (failure.kind === 'answered') throw passedOn(failure)
     if (failure.kind === 'saturated') {
       if (await this.#isHeldAt(asked, cluster)) throw passedOn(failure)
@@ -60,8 +61,10 @@ export class Holder {
       return undefined
     }
     const there = await this.#options.finder.lookup(cluster, targetOf(asked), asked.headers)
-    if (there.kind === 'found' && isHeld(there.sandbox, asked))
-      return { response: create(CreateSandboxResponseSchema, { sandbox: there.sandbox }), replayed: true }
+    if (there.kind === 'found' && isHeld(there.sandbox, asked)) {
+      const response = create(CreateSandboxResponseSchema, { sandbox: there.sandbox })
+      return (await this.confirm(asked, place)) ? { response, replayed: true } : undefined
+    }
     if (state === 'placed') throw this.#away(asked, cluster, failure)
     await this.owe(asked, cluster)
     asked.tried.set(cluster, failure.text)
@@ -92,7 +95,7 @@ export class Holder {
   /** Writes down where the call goes before it goes. Undefined: somebody else has written meanwhile. */
   async intend(asked: Asked, cluster: string, before: Place | undefined): Promise<Place | undefined> {
     const { store, debts } = this.#options
-    const intent = this.place(asked, cluster, 'intended')
+    const intent = this.place(cluster, 'intended')
     const stands = await store.swap(asked.id, before, intent)
     if (stands?.token !== intent.token) return undefined
     await debts.forgive(cluster, asked.id)
@@ -113,7 +116,7 @@ export class Holder {
     return this.#options.debts.owe({ cluster, id, tenant })
   }
 
-  place({ keyed }: Asked, cluster: string, state: Place['state']): Place {
-    return { cluster, state, keyed, token: this.#options.token() }
+  place(cluster: string, state: Place['state']): Place {
+    return { cluster, state, token: this.#options.token() }
   }
 }

@@ -11,7 +11,7 @@ import { type Asked, askedOf, considered, placementOf } from './asked.ts'
 import type { Clusters } from './clusters.ts'
 import type { Settings } from './entry.ts'
 import { type Answer, type Holder, isHeld, targetOf } from './holder.ts'
-import type { Finder } from './finder.ts'
+import { type Finder, hasEnded } from './finder.ts'
 import type { FrontDoorMetrics } from './metrics.ts'
 import type { Place, Store } from './store.ts'
 import type { Turns } from './turns.ts'
@@ -78,7 +78,7 @@ export class Placer {
     if (store.isComplete) return undefined
     const { found } = await finder.search(targetOf(asked), asked.headers)
     if (!found || !isHeld(found.sandbox, asked)) return undefined
-    return store.swap(asked.id, undefined, holder.place(asked, found.cluster, 'placed'))
+    return store.swap(asked.id, undefined, holder.place(found.cluster, 'placed'))
   }
 
   async #atHolder(asked: Asked, place: Place): Promise<Answer | undefined> {
@@ -109,7 +109,7 @@ export class Placer {
     const { store, finder, holder } = this.#options
     const { cluster } = intent
     const outcome = await holder.send(asked, cluster)
-    if (outcome.ok) return outcome.value
+    if (outcome.ok) return this.#unlessLeft(asked, cluster, outcome.value)
     const { failure } = outcome
     asked.tried.set(cluster, failure.text)
     if (failure.kind === 'answered') {
@@ -123,6 +123,14 @@ export class Placer {
       return { response, replayed: false }
     }
     await holder.owe(asked, cluster)
+    return undefined
+  }
+
+  /** Where nothing is remembered, an ended sandbox of the key is what was released for being left behind there. */
+  #unlessLeft({ tried }: Asked, cluster: string, answer: Answer): Answer | undefined {
+    const { sandbox, created } = answer.response
+    if (created || !sandbox || !hasEnded(sandbox)) return answer
+    tried.set(cluster, 'has an ended sandbox of this key')
     return undefined
   }
 
@@ -153,7 +161,7 @@ export class Placer {
     const { response } = answer
     metrics.placed(name, reason)
     if (response.created) clusters.added(name)
-    const place = holder.place(asked, name, 'placed')
+    const place = holder.place(name, 'placed')
     // A key that is used anew while its first sandbox still lives makes one of another id.
     const id = response.sandbox?.id ?? asked.id
     if (id !== asked.id) await store.swap(id, undefined, place)

@@ -70,8 +70,8 @@ export class RedisStore implements Store {
 /** Always the same order of fields: the script compares texts. */
 function textOf(place: Place | undefined): string {
   if (!place) return ''
-  const { cluster, state, keyed, token } = place
-  return JSON.stringify({ cluster, state, keyed, token })
+  const { cluster, state, token } = place
+  return JSON.stringify({ cluster, state, token })
 }
 
 function placeOf(text: unknown): Place | undefined {

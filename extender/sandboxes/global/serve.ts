@@ -62,6 +62,7 @@ export async function startGlobal(options: GlobalOptions): Promise<RunningServer
   const server = await startServer({
     log,
     registry,
+    checks: [{ name: 'clusters', problem: () => clusters.problem() }],
     services: router => {
       router.service(SchedulerService, scheduler)
       router.service(PlacementService, placement)

@@ -6,8 +6,6 @@ export type Place = {
   readonly cluster: string
   /** `intended`: the call is under way, or was when its front door ended. */
   readonly state: 'intended' | 'placed'
-  /** Whether an idempotency key made it: such a sandbox is remembered beyond its end. */
-  readonly keyed: boolean
   /** Of this writing: another one has another. */
   readonly token: string
 }
@@ -65,7 +63,7 @@ export class MemoryStore implements Store {
 
   async swap(id: string, before: Place | undefined, after: Place | undefined): Promise<Place | undefined> {
     const stands = this.#places.get(id)
-    if (stands?.token !== before?.token) return stands
+    if (stands?.token !== before?.token || stands?.state !== before?.state) return stands
     if (after) this.#places.set(id, after)
     else this.#places.delete(id)
     return after

@@ -1,7 +1,10 @@
+import { LRUCache } from 'lru-cache'
 import { type Claim, claimOf } from './claim.ts'
 import { type PodFacts, podFactsOf } from './pod-facts.ts'
 import type { Follower, Following, Json, Kubernetes, Log } from './ports.ts'
 import { isOlder } from './version.ts'
+
+const remembered = 10_000
 
 /** Told that something about the sandbox of that id may have changed; a claim that is gone comes with it. */
 export type Told = (id: string, gone?: Claim) => void
@@ -16,6 +19,8 @@ export class Claims {
   /** Those that the server has told of: only of them it can tell that they are gone. */
   readonly #followed = new Set<string>()
   #following: { readonly services: Following; readonly pods: Following } | undefined
+  /** Uids of those that went, so that what is told of them late does not bring them back. */
+  readonly #gone = new LRUCache<string, true>({ max: remembered })
   #podsListed = false
   #told: Told = () => {}
 
@@ -66,9 +71,11 @@ export class Claims {
 
   /** Something newer about a claim, from wherever. */
   put(claim: Claim): void {
+    if (this.#gone.has(claim.uid)) return
     const known = this.#claims.get(claim.id)
-    if (known?.uid === claim.uid && isOlder(claim.version, known.version)) return
-    if (known && known.uid !== claim.uid) this.#forget(known)
+    // Versions count across generations: a late word about a predecessor does not displace its successor.
+    if (known && isOlder(claim.version, known.version)) return
+    if (known && known.uid !== claim.uid) this.drop(known.id, known.uid)
     this.#claims.set(claim.id, claim)
     this.#told(claim.id)
   }
@@ -114,6 +121,7 @@ export class Claims {
 
   #forget(claim: Claim): void {
     this.#claims.delete(claim.id)
+    this.#gone.set(claim.uid, true)
     this.#followed.delete(claim.uid)
     this.#last.delete(claim.uid)
   }

@@ -1,5 +1,4 @@
 import { create } from '@bufbuild/protobuf'
-import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { Code, ConnectError } from '@connectrpc/connect'
 import type { Clock } from '../../clock.ts'
 import type { Scope } from '../idempotence-store.ts'
@@ -171,7 +170,6 @@ function madeIn(response: string): Made {
 function lost({ tenant, projectId }: Wanted, { id, uid }: Made): Sandbox {
   return create(SandboxSchema, {
     ...{ id, uid, tenant, projectId, state: State.TERMINATED, reason: Reason.FAILED },
-    terminatedAt: timestampFromMs(0),
     failure: {
       phase: FailurePhase.RUNTIME,
       code: FailureCode.DELETED_EXTERNALLY,

@@ -69,27 +69,37 @@ export function idleDeadline({ spec, usedAt }: Claim, pod: PodFacts | undefined)
 }
 
 function ofPod(view: View, { startTimeoutMs }: Pick<Settings, 'startTimeoutMs'>): Decision {
-  const { claim, pod, listed, last, now } = view
+  const { claim, pod, listed, last } = view
   const next = Math.min(deadlineOf(claim), idleDeadline(claim, pod))
-  if (claim.pod === undefined) {
-    const from = claim.createdAt + launchGraceMs
-    // Once the pods are listed one looks again: only then it is known that it has none.
-    if (listed && now >= from) return { what: 'launch' }
-    return { what: 'wait', until: now >= from ? next : Math.min(next, from) }
-  }
+  const late = claim.createdAt + startTimeoutMs
+  if (claim.pod === undefined) return launching(view, { next, late })
   if (pod?.failure) return failed(view, pod.failure)
   if (pod === undefined && listed) return failed(view, absenceOf(last, claim.pod.name))
   if (pod === undefined || pod.readyAt !== undefined) return { what: 'wait', until: next }
-  return starting(view, { next, late: claim.createdAt + startTimeoutMs })
+  return starting(view, { next, late })
 }
 
+type Times = { readonly next: number; readonly late: number }
+
+/** What has no pod gets one, for as long as it might still start in time. */
+function launching(view: View, { next, late }: Times): Decision {
+  const { claim, now, listed } = view
+  const from = claim.createdAt + launchGraceMs
+  if (now >= late)
+    return failed(view, { code: 'START_TIMEOUT', message: `no pod was made for it ${within(claim, late)}` })
+  if (now < from) return { what: 'wait', until: Math.min(next, from) }
+  // Once the pods are listed one looks again: only then it is known that it has none.
+  return listed ? { what: 'launch' } : { what: 'wait', until: Math.min(next, late) }
+}
+
+const within = ({ createdAt }: Claim, late: number): string => `within ${(late - createdAt) / 1000} s`
+
 /** What was ready once may be unready for a while: it has started. */
-function starting(view: View, { next, late }: { readonly next: number; readonly late: number }): Decision {
+function starting(view: View, { next, late }: Times): Decision {
   const { last, pod, claim, now } = view
   if (last?.readyAt !== undefined) return { what: 'wait', until: next }
   if (now < late) return { what: 'wait', until: Math.min(next, late) }
-  const seconds = (late - claim.createdAt) / 1000
-  const message = `it was not ready within ${seconds} s`
+  const message = `it was not ready ${within(claim, late)}`
   return failed(view, pod?.obstacle ?? { code: 'START_TIMEOUT', message })
 }
 

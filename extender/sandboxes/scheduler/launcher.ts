@@ -25,7 +25,7 @@ const cold = (reason: string): Launched => ({ way: 'COLD', reason })
 /** Gives a claim its pod, in the fastest way that is open, and records it. */
 export class Launcher {
   readonly #parts: LauncherParts
-  /** By the claim's uid. */
+  /** By uid: who comes for the same claim meanwhile waits for the same answer. */
   readonly #underway = new Map<string, Promise<Claim | undefined>>()
 
   constructor(parts: LauncherParts) {
@@ -45,7 +45,6 @@ export class Launcher {
     return this.#once(claim, () => this.#resume(claim))
   }
 
-  /** Who comes while this process is at it waits for that. */
   async #once(claim: Claim, work: () => Promise<Claim | undefined>): Promise<Claim | undefined> {
     const underway = this.#underway.get(claim.uid)
     if (underway) return underway

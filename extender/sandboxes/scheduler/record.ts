@@ -45,7 +45,7 @@ export class Record {
       if (attempt > 0) await pause(this.#parts.clock, retryMs * attempt)
       current = await this.read(claim.id)
     }
-    throw refusedBy({ status: 503, body: { message: 'others write to it all the time' } }, `a change of ${claim.id}`)
+    throw contended(claim.id)
   }
 
   /** The first end counts: whoever comes later gets it as it was. `still` says whether it is over at all. */
@@ -55,16 +55,22 @@ export class Record {
 
   /** Takes the Service of that uid out, past the finalizer that keeps it. */
   async discard({ id, uid }: Claim): Promise<void> {
-    const now = await this.read(id)
-    if (now?.uid !== uid) return this.#gone({ id, uid })
-    if (now.finalizers.includes(finalizer)) {
-      // Others may have put finalizers of their own beside ours.
-      const finalizers = now.finalizers.filter(each => each !== finalizer)
-      const metadata = { uid, resourceVersion: now.version, finalizers }
-      done(await this.ask(kubernetes => kubernetes.patch('services', id, { metadata })), `to let go of Service ${id}`)
-    }
+    await this.#letGo(id, uid)
     done(await this.ask(kubernetes => kubernetes.remove('services', id, uid)), `to delete Service ${id}`)
     this.#gone({ id, uid })
+  }
+
+  /** Others may have finalizers of their own beside ours, and write at the same time. */
+  async #letGo(id: string, uid: string): Promise<void> {
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const now = await this.read(id)
+      if (now?.uid !== uid || !now.finalizers.includes(finalizer)) return
+      const finalizers = now.finalizers.filter(each => each !== finalizer)
+      const metadata = { uid, resourceVersion: now.version, finalizers }
+      const answer = await this.ask(kubernetes => kubernetes.patch('services', id, { metadata }))
+      if (answer.status !== 409) return done(answer, `to let go of Service ${id}`)
+    }
+    throw contended(id)
   }
 
   /** Takes a Service in; undefined where it is no claim of ours. */
@@ -92,3 +98,6 @@ export class Record {
     this.#parts.claims.drop(id, uid)
   }
 }
+
+const contended = (id: string): Error =>
+  refusedBy({ status: 503, body: { message: 'others write to it all the time' } }, `a change of sandbox ${id}`)

@@ -30,7 +30,8 @@ export function wantedOf(request: CreateSandboxRequest, headers: Headers, defaul
   const key = keyOf(request.idempotencyKey, headers.get('idempotency-key'))
   const spec = specOf(request, defaults)
   const keyHash = key === '' ? '' : hash(key)
-  const traceparent = headers.get('traceparent')?.slice(0, 100) ?? ''
+  const traceparent =
+    /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(headers.get('traceparent') ?? '')?.[0] ?? ''
   return { ...{ tenant, projectId, key, keyHash, spec, traceparent }, fingerprint: fingerprintOf(key, projectId, spec) }
 }
 

@@ -133,12 +133,16 @@ function filterOf({ tenant: named, projectId }: Owner): (one: Owner) => boolean 
 }
 
 /** What is there, then every change; the end of each is the last that is told of it. */
-async function* watch(
+function watch(parts: ServiceParts, request: Owner, { signal }: HandlerContext): AsyncGenerator<{ sandbox: Sandbox }> {
+  // Here and not in the stream: what is wrong with the request is said before the first answer.
+  return changes(parts, filterOf(request), signal)
+}
+
+async function* changes(
   { claims, hub, settings }: ServiceParts,
-  request: Owner,
-  { signal }: Pick<HandlerContext, 'signal'>
+  wants: (one: Owner) => boolean,
+  signal: AbortSignal
 ): AsyncGenerator<{ sandbox: Sandbox }> {
-  const wants = filterOf(request)
   // Before the list: what changes while that is read comes after it.
   const reader = hub.open(wants, signal)
   try {

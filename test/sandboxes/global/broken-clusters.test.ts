@@ -227,3 +227,35 @@ t.test('S0.26 five failures in a row set a cluster aside for 30 seconds, with no
   clock.advance(30_001)
   t.equal((await placements.getPlacement({ projectId: 'p7' })).placement?.cluster, 'a')
 })
+
+t.test('S0.29 a client that gives up and asks again gets what its first request made', async t => {
+  const { a, b, sandboxes } = await two(t)
+  a.manner = 'stalls'
+  const gone = new AbortController()
+  const first = refused(sandboxes.createSandbox(keyed, { signal: gone.signal }))
+  await untilTrue('the create is under way at a', () => a.stalled > 0)
+  gone.abort()
+  t.equal((await first).code, Code.Canceled)
+  a.manner = 'serves'
+  const second = sandboxes.createSandbox(keyed)
+  a.proceed()
+  t.equal((await second).created, false)
+  t.strictSame([a.sandboxes.size, b.sandboxes.size], [1, 0])
+})
+
+t.test('a front door is ready while one active cluster is healthy', async t => {
+  const { a, b, ask, pass } = await two(t, { b: { state: 'draining' } })
+  t.match(await ask('GET', '/readyz'), { status: 200, body: '[+] clusters ok\n' })
+  await a.kill()
+  await pass(async () => (await ask('GET', '/readyz')).status === 503, 5_000)
+  t.match(await ask('GET', '/readyz'), { body: '[-] clusters: none of the active ones is healthy\n' })
+  t.equal(b.count('create'), 0)
+})
+
+t.test('a disabled cluster is asked for nothing', async t => {
+  const { a, b, sandboxes, ask } = await two(t, { a: { state: 'disabled' } })
+  await sandboxes.createSandbox(keyed)
+  await sandboxes.getSandbox({ projectId: 'shop' }).catch(() => undefined)
+  t.equal((await ask('GET', '/v1/sandboxes')).body.sandboxes.length, 1)
+  t.strictSame([a.calls, b.live.length], [[], 1])
+})

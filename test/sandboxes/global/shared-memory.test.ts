@@ -71,7 +71,7 @@ t.test(
     const { redis, a, b, preferA } = await two(t)
     const store = await RedisStore.open(redis.url)
     t.teardown(() => store.close())
-    await store.swap(id, undefined, { cluster: 'a', state: 'intended', keyed: true, token: 'of-another-life' })
+    await store.swap(id, undefined, { cluster: 'a', state: 'intended', token: 'of-another-life' })
     const { sandboxes, pass } = await frontDoor(t, preferA, { redis: redis.url })
     await a.kill()
     t.equal((await sandboxes.createSandbox(keyed)).placement?.cluster, 'b')

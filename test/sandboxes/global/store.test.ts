@@ -6,7 +6,7 @@ import { ManualClock } from '../../kubernetes/manual-clock.ts'
 import { noRedis, redisServer } from '../redis-server.ts'
 
 const place = (token: string, more: Partial<Place> = {}): Place => ({
-  ...{ cluster: 'a', state: 'intended', keyed: false, token },
+  ...{ cluster: 'a', state: 'intended', token },
   ...more
 })
 const debt = { cluster: 'a', id: 'sbx-1', tenant: 'default', isReleased: false, settledAt: 1_000 }
@@ -25,7 +25,10 @@ const suite: Record<string, (t: Test, store: Store) => Promise<void>> = {
     t.strictSame(await store.swap('sbx-1', mine, other), other)
     t.strictSame(await store.swap('sbx-1', mine, { ...mine, state: 'placed' }), other)
     t.strictSame(await store.swap('sbx-1', mine, undefined), other)
-    t.equal(await store.swap('sbx-1', other, undefined), undefined)
+    const placed = { ...other, state: 'placed' as const }
+    t.strictSame(await store.swap('sbx-1', other, placed), placed)
+    t.strictSame(await store.swap('sbx-1', other, mine), placed, 'an intention that has come true is another thing')
+    t.equal(await store.swap('sbx-1', placed, undefined), undefined)
     t.equal(await store.get('sbx-1'), undefined)
   },
   'debts stay until they are paid, one for a cluster and id': async (t, store) => {

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { isOlder } from '../version.ts'
 import type { PoolPod } from './pool-pod.ts'
 
@@ -10,7 +11,7 @@ export class Shelf {
   /** Uids of those that this process is about to give away. */
   readonly #promised = new Set<string>()
   /** Uids of some that are gone: the answer to a write may come after the end. */
-  readonly #gone = new Set<string>()
+  readonly #gone = new LRUCache<string, true>({ max: remembered })
 
   idle(): Iterable<PoolPod> {
     return this.#idle.values()
@@ -41,9 +42,7 @@ export class Shelf {
   drop(uid: string): void {
     this.#idle.delete(uid)
     this.#names.delete(uid)
-    this.#gone.add(uid)
-    const [oldest] = this.#gone
-    if (this.#gone.size > remembered && oldest !== undefined) this.#gone.delete(oldest)
+    this.#gone.set(uid, true)
   }
 
   /** One that is ready and made like that, and that nobody else of this process gets; any, so that others take others. */
