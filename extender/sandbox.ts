@@ -3,11 +3,11 @@ import { createConnectTransport } from '@connectrpc/connect-node'
 import { type Logger, pino } from 'pino'
 import { Registry } from 'prom-client'
 import { type Clock, type Random, systemClock } from './clock.ts'
-import { UsageError } from './errors.ts'
 import { connect } from './kubernetes/connection.ts'
 import { type KubernetesMetrics, kubernetesMetrics } from './kubernetes/metrics.ts'
 import { SandboxCluster } from './sandbox-cluster.ts'
 import { postConfiguration } from './sandbox-configuration.ts'
+import { type PoolOptions, poolsOf } from './sandbox-pools.ts'
 import { canStartRedis, startRedis } from './sandbox-redis.ts'
 import { MemoryStore } from './sandboxes/idempotence/memory.ts'
 import { RedisStore } from './sandboxes/idempotence/redis.ts'
@@ -16,12 +16,12 @@ import { EventsService } from './sandboxes/proto/generated/sandbox/v1/events_pb.
 import { SchedulerService } from './sandboxes/proto/generated/sandbox/v1/scheduler_pb.js'
 import { sandboxRoutes } from './sandboxes/rest.ts'
 import { openScheduler } from './sandboxes/scheduler/open.ts'
-import type { Configure, Kubernetes, PoolSize, Publisher, Settings } from './sandboxes/scheduler/ports.ts'
-import { defaultTemplate, type Template, Templates } from './sandboxes/scheduler/templates.ts'
+import type { Configure, Kubernetes, Publisher, Settings } from './sandboxes/scheduler/ports.ts'
+import { defaultTemplate, Templates } from './sandboxes/scheduler/templates.ts'
 import { startServer } from './sandboxes/server.ts'
 
 /** How the scheduler of one cluster's sandboxes is started; everything has a default. */
-export type SchedulerOptions = {
+export type SchedulerOptions = PoolOptions & {
   /** Default 50052; 0 takes any that is free. */
   readonly port?: number
   readonly host?: string
@@ -53,12 +53,6 @@ export type SchedulerOptions = {
   readonly verbose?: boolean
   /** The image of the template `default`. */
   readonly image?: string
-  /** Pod templates by name, beside `default` or in its place. */
-  readonly templates?: Readonly<Record<string, Template>>
-  /** So many running pods of a template stand ready, by its name. */
-  readonly warmPool?: Readonly<Record<string, number>>
-  /** So many pods of a template that do nothing keep room, by its name. */
-  readonly placeholders?: Readonly<Record<string, number>>
   /** In place of a POST to the pod. */
   readonly configure?: Configure
   readonly log?: Logger
@@ -74,7 +68,6 @@ export type StartedScheduler = {
 }
 
 const minute = 60_000
-const mostPods = 10_000
 const usualImage = 'muster-mock-sandbox:latest'
 
 /** Starts the scheduler service: Connect and plain routes on one port, over the cluster of a kubeconfig. */
@@ -100,7 +93,6 @@ async function start(ground: Ground, closing: Closing): Promise<string> {
   const store = await storeOf(ground, closing)
   const publisher = options.enableEvents ? (options.publisher ?? publisherTo(options.events)) : undefined
   const templates = templatesOf(options)
-  checkPools(settings.pools, options)
   const { configure = postConfiguration } = options
   const parts = { ...ground, kubernetes, store, templates, configure, ...(publisher && { publisher }) }
   const scheduler = openScheduler(parts)
@@ -146,7 +138,7 @@ function settingsOf(options: SchedulerOptions): Settings {
     startTimeoutMs: options.startTimeout ?? 2 * minute,
     holdMs: options.holdEvents ?? minute,
     resyncMs: minute / 2,
-    pools: [...poolsOf('warm', options.warmPool), ...poolsOf('placeholder', options.placeholders)]
+    pools: poolsOf(options)
   }
 }
 
@@ -198,21 +190,4 @@ function publisherTo(url = 'http://127.0.0.1:50053'): Publisher {
 
 function templatesOf({ image = usualImage, templates = {} }: SchedulerOptions): Templates {
   return new Templates(new Map(Object.entries({ default: defaultTemplate(image), ...templates })))
-}
-
-const poolsOf = (way: PoolSize['way'], sizes: Readonly<Record<string, number>> = {}): readonly PoolSize[] =>
-  Object.entries(sizes).map(([template, size]) => ({ way, template, size }))
-
-/** Names of templates become names of pods. */
-function checkPools(pools: readonly PoolSize[], { templates = {} }: SchedulerOptions): void {
-  const known = ['default', ...Object.keys(templates)]
-  for (const { way, template, size } of pools) {
-    const flag = way === 'warm' ? '--warm-pool' : '--placeholders'
-    if (!known.includes(template))
-      throw new UsageError(`${flag}: there is no template ${JSON.stringify(template)}; known are ${known.join(', ')}`)
-    if (!/^[a-z0-9]([a-z0-9-]{0,39}[a-z0-9])?$/.test(template))
-      throw new UsageError(`${flag}: template ${JSON.stringify(template)} must be a DNS label of up to 41 characters`)
-    if (!Number.isInteger(size) || size < 0 || size > mostPods)
-      throw new UsageError(`${flag}: ${template}=${size} must be a whole number from 0 to ${mostPods}`)
-  }
 }

@@ -101,7 +101,7 @@ t.test('two that give one sandbox a pod each leave it one: the other goes', asyn
   const note = JSON.stringify({ name: second.name, uid: second.uid })
   on.client.patch(
     { resource: 'services', namespace: 'sandbox', name: claim.metadata.name },
-    { metadata: { annotations: { [annotations.pod]: note } } } as never,
+    { metadata: { annotations: { [annotations.pod]: note } } },
     { type: 'merge' }
   )
   go()

@@ -186,7 +186,7 @@ export class Refiller {
     const { record, log } = this.#parts
     const answer = await record.ask(kubernetes => kubernetes.create('priorityclasses', classBody(way)))
     if (answer.status !== 201 && answer.status !== 409)
-      log.warn({ way, reason: saidIn(answer) }, 'the PriorityClass of a pool could not be made')
+      log.debug({ way, reason: saidIn(answer) }, 'the PriorityClass of a pool could not be made')
   }
 
   async #remove(state: State, pod: PoolPod): Promise<string | undefined> {
