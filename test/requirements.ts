@@ -42,7 +42,7 @@ export const groups: Readonly<Record<string, Group>> = {
     pending: 7,
     shown: {
       1: by(demo),
-      2: by(`${sandboxes}/scheduler.test.ts`, `${sandboxes}/rest.test.ts`),
+      2: by(`${sandboxes}/scheduler.test.ts`, `${sandboxes}/rest.test.ts`, 'conformance/sandboxes.test.ts'),
       3: by(`${sandboxes}/scheduler.test.ts`, `${sandboxes}/crashes.test.ts`),
       4: by(`${sandboxes}/scheduler.test.ts`, `${sandboxes}/crashes.test.ts`),
       5: by(`${sandboxes}/idempotence.test.ts`),
@@ -108,7 +108,12 @@ export const groups: Readonly<Record<string, Group>> = {
       7: by(`${sandboxes}/lifetimes.test.ts`, flow),
       8: by(`${sandboxes}/mock.test.ts`, 'cli/sandbox.test.ts'),
       9: by('cli/sandbox.test.ts'),
-      10: by(`${sandboxes}/sandbox.test.ts`, make),
+      10: by(
+        `${sandboxes}/sandbox.test.ts`,
+        make,
+        'conformance/sandboxes.test.ts',
+        'conformance/sandbox-manifests.test.ts'
+      ),
       11: by(`${sandboxes}/proto.test.ts`),
       12: by(demo),
       13: by(demo),

@@ -3,12 +3,13 @@ import { activator } from './sandbox/activator.ts'
 import { demo } from './sandbox/demo.ts'
 import { events } from './sandbox/events.ts'
 import { global } from './sandbox/global.ts'
+import { list } from './sandbox/list.ts'
 import { mock } from './sandbox/mock.ts'
 import { scheduler } from './sandbox/scheduler.ts'
 
 type SubCommand = { readonly name: string; readonly summary: string; run(args: readonly string[]): Promise<void> }
 
-const commands: readonly SubCommand[] = [scheduler, global, events, activator, mock, demo]
+const commands: readonly SubCommand[] = [scheduler, global, events, activator, mock, list, demo]
 const known = commands.map(({ name }) => name).join(', ')
 
 const usage = `Usage: muster sandbox COMMAND [options]

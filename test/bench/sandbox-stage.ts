@@ -13,7 +13,10 @@ import { type Embedded, embed } from '../../extender/embed.ts'
 import { SchedulerService } from '../../extender/sandboxes/proto/generated/sandbox/v1/scheduler_pb.js'
 
 const cli = fileURLToPath(new URL('../../extender/cli/muster.ts', import.meta.url))
-const template = { spec: { containers: [{ name: 'main', image: 'plain', ports: [{ containerPort: 8080 }] }] } }
+/** What simulated pods are made from. */
+export const template = { spec: { containers: [{ name: 'main', image: 'plain', ports: [{ containerPort: 8080 }] }] } }
+
+type Seed = (client: Embedded['cluster']['client']) => void | Promise<void>
 
 /** A cluster and its clients in this process, and the service of the sandboxes in one of its own. */
 export class SandboxStage {
@@ -32,12 +35,14 @@ export class SandboxStage {
     this.sandboxes = createClient(SchedulerService, transport)
   }
 
-  static async open(nodes: number, flags: readonly string[] = []): Promise<SandboxStage> {
+  /** `seed` may put things into the cluster before the service sees it. */
+  static async open(nodes: number, flags: readonly string[] = [], seed: Seed = () => {}): Promise<SandboxStage> {
     const dir = mkdtempSync(join(tmpdir(), 'muster-bench-'))
     const [kubeconfig, file] = [join(dir, 'kubeconfig'), join(dir, 'template.json')]
     writeFileSync(file, JSON.stringify(template))
     const embedded = await embed({ nodes, kubeconfigFile: kubeconfig })
     embedded.schedule({ kind: 'KubeSchedulerConfiguration', profiles: [{ schedulerName: 'muster' }] })
+    await seed(embedded.cluster.client)
     const listen = `127.0.0.1:${await freePort()}`
     const args = ['--kubeconfig', kubeconfig, '--listen', listen, '--no-redis', '--log-level', 'warn']
     const all = [cli, 'sandbox', 'scheduler', ...args, '--template', `default=${file}`, ...flags]

@@ -5,6 +5,7 @@ import t, { type Test } from 'tap'
 import { request } from 'undici'
 import { sandbox } from '../../extender/cli/sandbox.ts'
 import { Flags } from '../../extender/cli/sandbox/flags.ts'
+import { schedulerAt } from '../../extender/sandboxes/client/connect.ts'
 import { readyMock } from '../sandboxes/activator-stage.ts'
 import { FakeScheduler } from '../sandboxes/fake-scheduler.ts'
 import { muster } from './run.ts'
@@ -73,6 +74,18 @@ t.test('S1.9 S1.20 S1.21 S1.22 muster sandbox demo asks a scheduler, retains and
   t.notMatch(own.stdout, /sbx-demo/, 'without a project it has a key of its own')
 })
 
+t.test('S1.6 muster sandbox list shows what there is, page by page', async t => {
+  const scheduler = await FakeScheduler.start(t)
+  const where = ['sandbox', 'list', '--scheduler', scheduler.url]
+  t.equal((await muster(where)).stdout, 'No sandboxes.\n')
+  const client = schedulerAt(scheduler.url)
+  for (const projectId of ['shop', 'blog']) await client.createSandbox({ projectId })
+  const { stdout } = await muster(where)
+  t.match(stdout, /^ID +PROJECT +STATE +LAUNCH +NODE +EXPIRES\nsbx-shop +shop +PENDING [^]*\nsbx-blog +blog +PENDING /)
+  const json = await muster([...where, '--output', 'json', '--project-id', 'blog'])
+  t.match(JSON.parse(json.stdout), { sandboxes: [{ id: 'sbx-blog', state: 'STATE_PENDING' }] })
+})
+
 t.test('what is wrong with the arguments is one sentence', async t => {
   const cases: [readonly string[], string][] = [
     [['nope'], 'there is no command sandbox "nope"; known are '],
@@ -93,6 +106,7 @@ t.test('what is wrong with the arguments is one sentence', async t => {
       ['scheduler', '--placeholders', 'default=99999'],
       '--placeholders: default=99999 must be a whole number from 0 to 10000'
     ],
+    [['list', '--output', 'yaml'], '--output: "yaml" must be one of table, json'],
     [['demo', 'word'], "Unexpected argument 'word'"],
     [['demo', '--sandbox-ttl='], '--sandbox-ttl is missing; see --help'],
     [['demo', '--scheduler-host', 'a/b'], '--scheduler-host: "a/b" must be a host name or an address']
@@ -115,7 +129,7 @@ t.test('what is wrong with the arguments is one sentence', async t => {
 t.test('each command has its help', async t => {
   const { stdout } = await muster(['sandbox'])
   const names = [...stdout.matchAll(/^ {2}(\w+)/gm)].map(([, name]) => name!)
-  t.ok(names.length >= 3)
+  t.equal(names.length, 7)
   for (const name of names) {
     const help = await muster(['sandbox', name, '--help'])
     t.match(help.stdout, new RegExp(`^Usage: muster sandbox ${name} `))

@@ -152,3 +152,41 @@ t.test('a sandbox that answers nonsense harms nobody but itself', async t => {
     t.match(await text(socket), /^HTTP\/1\.1 [1-5]\d\d /, 'nor whoever asks for a WebSocket')
   }
 })
+
+t.test('a client that sends nonsense harms nobody but itself, and smuggles nothing', async t => {
+  const { scheduler, ask, port } = await stage(t)
+  const seen: (string | undefined)[] = []
+  const { fields } = await readyServer(t, (request, response) => {
+    seen.push(request.url)
+    request.resume().on('end', () => response.end('fine'))
+  })
+  scheduler.fields = fields
+  const post = 'POST /projects/shop/hostile HTTP/1.1\r\nhost: x\r\n'
+  const hostile = [
+    '\0\0\0\0\r\n\r\n',
+    'CONNECT 169.254.169.254:80 HTTP/1.1\r\nhost: x\r\n\r\n',
+    'GET http://169.254.169.254/projects/shop/ HTTP/1.1\r\nhost: x\r\n\r\n',
+    'OPTIONS * HTTP/1.1\r\nhost: x\r\n\r\n',
+    'GET /projects/shop/%0d%0aevil HTTP/1.0\r\n\r\n',
+    'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
+    `${post}x: ${'y'.repeat(100_000)}\r\n\r\n`,
+    `${post}content-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nGET /projects/shop/smuggled HTTP/1.1\r\n\r\n`,
+    `${post}transfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n`,
+    `${post}transfer-encoding: chunked\r\n\r\nzz\r\n`,
+    `${post}content-length: 5\r\ncontent-length: 6\r\n\r\nhello`,
+    `${post}content-length: -1\r\n\r\n`,
+    'GET /projects/shop/ws HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n\xff\xff\xff'
+  ]
+  for (const bytes of hostile) {
+    const socket = connect(port, '127.0.0.1')
+    // A reset is an answer as well.
+    socket.on('error', () => {})
+    const closed = new Promise(resolve => socket.once('close', resolve))
+    socket.end(Buffer.from(bytes, 'latin1'))
+    socket.resume()
+    await closed
+  }
+  t.equal((await ask('/projects/shop/last')).text, 'fine')
+  t.notOk(seen.some(url => url?.includes('smuggled')))
+  t.notOk(seen.includes('/projects/shop/'), 'a whole URL is no path')
+})

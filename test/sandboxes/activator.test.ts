@@ -222,6 +222,24 @@ t.test('only traffic makes the idle time of a sandbox begin anew', async t => {
   t.equal(scheduler.count('touch'), 1, 'where there is an idle time')
 })
 
+t.test('a sandbox that it makes idles for so long as it was told', async t => {
+  const { scheduler, ask } = await stage(t, { idleTimeoutMs: 90_000 })
+  scheduler.fields = (await readyMock(t, 'shop')).fields
+  await ask('/projects/shop/')
+  const { sandbox } = await schedulerAt(scheduler.url).getSandbox({ projectId: 'shop' })
+  t.equal(sandbox?.idleTimeout?.seconds, 90n)
+})
+
+t.test('the sandbox that a project has is the one that gets its traffic, however it was made', async t => {
+  const { scheduler, ask } = await stage(t)
+  scheduler.fields = (await readyMock(t, 'shop')).fields
+  await schedulerAt(scheduler.url).createSandbox({ projectId: 'shop', env: { COLOUR: 'blue' } })
+  scheduler.refusal = new ConnectError('of another env', Code.FailedPrecondition)
+  t.equal((await ask('/projects/shop/')).status, 200)
+  t.equal(scheduler.count('create'), 1, 'nothing more is asked for')
+  t.match(await ask('/projects/blog/'), { status: 502, text: /of another env/ })
+})
+
 t.test('use that goes on is told again after a pause, and what ends is not', async t => {
   const told: string[] = []
   const clock = new ManualClock()

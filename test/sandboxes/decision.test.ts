@@ -1,4 +1,8 @@
+import { toBinary, toJsonString } from '@bufbuild/protobuf'
+import * as fc from 'fast-check'
 import t from 'tap'
+import { SandboxSchema } from '../../extender/sandboxes/proto/generated/sandbox/v1/sandbox_pb.js'
+import { sandboxOf } from '../../extender/sandboxes/scheduler/answer.ts'
 import type { Claim, Ended } from '../../extender/sandboxes/scheduler/claim.ts'
 import { claimOf, serviceOf } from '../../extender/sandboxes/scheduler/claim.ts'
 import { decide, type View } from '../../extender/sandboxes/scheduler/decision.ts'
@@ -123,6 +127,57 @@ t.test('what is written of a claim is what is read', async t => {
   const added = { uid: 'u1', version: '7', leaving: false, finalizers: ['sandbox.muster.dev/terminated'] }
   t.strictSame(rest, { ...full, ...added, launched })
   t.strictSame([expiresAt, usedAt, retainCount, noPod, alive], [1_060_000, 1_000_000, 0, undefined, undefined])
+})
+
+t.test('whatever somebody writes into a Service or a pod, it is told of without a stumble', async () => {
+  const odd = fc.oneof(
+    fc.jsonValue(),
+    fc.integer(),
+    fc.double(),
+    fc.constantFrom('9999-12-31T23:59:59Z', '-1', { code: 'constructor' }, { code: '1' })
+  )
+  const note = fc.oneof(
+    odd,
+    odd.map(value => JSON.stringify(value)),
+    fc.constant('2026-01-01T00:00:00Z')
+  )
+  const json = (...fields: readonly string[]) =>
+    fc
+      .record(Object.fromEntries(fields.map(field => [field, odd])), { requiredKeys: [] })
+      .map(each => JSON.stringify(each))
+  const annotations = fc.record(
+    {
+      'sandbox.muster.dev/fingerprint': fc.constant('f'),
+      'sandbox.muster.dev/created-at': fc.constantFrom('2026-01-01T00:00:00Z', '9899-01-01T00:00:00Z'),
+      'sandbox.muster.dev/expires-at': note,
+      'sandbox.muster.dev/used-at': note,
+      'sandbox.muster.dev/retain-count': note,
+      'sandbox.muster.dev/pod': json('name', 'uid'),
+      'sandbox.muster.dev/request': json(
+        'tenant',
+        'ttlMs',
+        'idleTimeoutMs',
+        'maxLifetimeMs',
+        'env',
+        'priority',
+        'gang'
+      ),
+      'sandbox.muster.dev/terminated-reason': fc.oneof(note, fc.constantFrom('1', 'toString', 'FAILED')),
+      'sandbox.muster.dev/terminated': json('at', 'failure', 'readyAt', 'node', 'podIp')
+    },
+    { requiredKeys: ['sandbox.muster.dev/fingerprint', 'sandbox.muster.dev/created-at'] }
+  )
+  const place = { cluster: 'c', namespace: 'n' }
+  const tells = fc.property(annotations, fc.dictionary(fc.string(), odd), odd, (notes, status, ports) => {
+    const read = claimOf({ metadata: { name: 'sbx-1', uid: 'u', annotations: notes }, spec: { ports } })!
+    const labels = { 'sandbox.muster.dev/id': 'sbx-1' }
+    const facts = podFactsOf({ metadata: { name: 'p', uid: 'u', labels }, status })
+    const sandbox = sandboxOf(read, facts, place)
+    toBinary(SandboxSchema, sandbox)
+    toJsonString(SandboxSchema, sandbox)
+    decide({ claim: read, pod: facts, last: facts, strays: [], listed: true, mine: true, now: 1 }, settings)
+  })
+  fc.assert(tells, { numRuns: 500 })
 })
 
 t.test('Services that are no claims, or that somebody has spoilt', async t => {

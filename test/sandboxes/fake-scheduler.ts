@@ -52,12 +52,19 @@ export class FakeScheduler {
         createSandbox: request => {
           this.calls.push('create')
           if (this.refusal) throw this.refusal
-          const { idempotencyKey, projectId, ttl, tenant } = request
-          return this.#create(idempotencyKey || projectId, { projectId, tenant, ...(ttl && { ttl }) })
+          const { idempotencyKey, projectId, ttl, idleTimeout, tenant } = request
+          const wishes = { ...(ttl && { ttl }), ...(idleTimeout && { idleTimeout }) }
+          return this.#create(idempotencyKey || projectId, { projectId, tenant, ...wishes })
         },
-        getSandbox: ({ id }) => {
+        getSandbox: ({ id, projectId }) => {
           this.calls.push('get')
-          return { sandbox: this.#byId(id) }
+          return { sandbox: this.#byId(id === '' ? `sbx-${projectId}` : id) }
+        },
+        listSandboxes: ({ projectId, pageToken }) => {
+          this.calls.push('list')
+          const all = [...this.#sandboxes.values()].filter(each => projectId === '' || each.projectId === projectId)
+          const at = Number(pageToken)
+          return { sandboxes: all.slice(at, at + 1), nextPageToken: at + 1 < all.length ? String(at + 1) : '' }
         },
         touchSandbox: ({ id }) => {
           this.calls.push('touch')

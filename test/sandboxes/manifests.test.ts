@@ -214,12 +214,21 @@ t.test(
   }
 )
 
-t.test('S1.19 the activator wakes a project on a real cluster, and its traffic keeps the sandbox', async t => {
-  const { scheduler, list } = await stage(t)
-  const activator = await startActivatorAt({ schedulerUrl: scheduler.url, log, allowedTargets: ['127.16.0.0/12'] })
-  t.teardown(() => activator.close(0))
-  const { statusCode, body } = await request(`${activator.url}/projects/blog/post/1`, { reset: true })
-  t.equal(statusCode, 200)
-  const [pod] = list('pods')
-  t.match(await body.json(), { project: 'blog', path: '/post/1', pod: pod.metadata.name })
-})
+t.test(
+  'S1.19 the activator wakes a project on a cluster; without traffic its sandbox ends long before its time',
+  async t => {
+    const { scheduler, list } = await stage(t)
+    const activator = await startActivatorAt({
+      schedulerUrl: scheduler.url,
+      log,
+      allowedTargets: ['127.16.0.0/12'],
+      idleTimeoutMs: 5_000
+    })
+    t.teardown(() => activator.close(0))
+    const { statusCode, body } = await request(`${activator.url}/projects/blog/post/1`, { reset: true })
+    t.equal(statusCode, 200)
+    const [pod] = list('pods')
+    t.match(await body.json(), { project: 'blog', path: '/post/1', pod: pod.metadata.name })
+    await untilTrue('it has idled', () => list('pods').length + list('services').length === 0, 30_000)
+  }
+)

@@ -3,7 +3,7 @@ import { labels } from '../../extender/sandboxes/labels.ts'
 import { Launch, State } from '../../extender/sandboxes/proto/generated/sandbox/v1/sandbox_pb.js'
 import { untilTrue } from '../embedded/until.ts'
 import { musterCluster } from './muster-rig.ts'
-import { full, fullRig, idle, only, pooled, untilCount } from './pool-rig.ts'
+import { full, fullRig, idle, only, pooled, StillClock, untilCount } from './pool-rig.ts'
 import { type Cluster, cluster, namespace, until } from './rig.ts'
 import type { Loose } from './serve.ts'
 
@@ -60,7 +60,7 @@ t.test('on a full cluster a sandbox takes the room of a placeholder, past the re
 
 t.test('two replicas take each placeholder once, and who comes too late is cold and says so', async t => {
   const on = await cluster(t)
-  const pools = { placeholders: { plain: 5 } }
+  const pools = { placeholders: { plain: 5 }, clock: new StillClock() }
   const [a, b] = [await pooled(t, on, pools), await pooled(t, on, pools)]
   await full(a, pools)
   await full(b, pools)

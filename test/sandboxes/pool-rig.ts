@@ -5,6 +5,7 @@ import { labels } from '../../extender/sandboxes/labels.ts'
 import { untilTrue } from '../embedded/until.ts'
 import { cluster, type Cluster, service, type Service, type Wrap } from './rig.ts'
 import type { Loose } from './serve.ts'
+import { SkewedClock } from './skewed-clock.ts'
 
 /** A template whose sandboxes take nothing after their start, as simulated pods cannot. */
 export const plain = {
@@ -59,3 +60,12 @@ export const idle = (on: Cluster, way = 'warm'): readonly Loose[] =>
 /** Nothing is left of any sandbox, and what stands ready stands. */
 export const only = (on: Cluster, count: number) =>
   untilTrue(`nothing but ${count} idle pods is left`, () => on.services().length === 0 && on.pods().length === count)
+
+/** No time passes for claims, so that nobody takes over what takes long on a busy machine. */
+export class StillClock extends SkewedClock {
+  readonly #start = super.wall()
+
+  override wall(): number {
+    return this.#start
+  }
+}

@@ -3,20 +3,10 @@ import { labels } from '../../extender/sandboxes/labels.ts'
 import { Launch, Reason, State } from '../../extender/sandboxes/proto/generated/sandbox/v1/sandbox_pb.js'
 import { untilTrue } from '../embedded/until.ts'
 import { around } from './dying.ts'
-import { full, fullRig, idle, only, plain, pooled, untilCount } from './pool-rig.ts'
+import { full, fullRig, idle, only, plain, pooled, StillClock, untilCount } from './pool-rig.ts'
 import { change, cluster, namespace, publisher, until, type Wrap } from './rig.ts'
-import { SkewedClock } from './skewed-clock.ts'
 
 const wish = { projectId: 'p1', template: 'plain' }
-
-/** No time passes for claims, so that nobody takes over what takes long on a busy machine. */
-class StillClock extends SkewedClock {
-  readonly #start = super.wall()
-
-  override wall(): number {
-    return this.#start
-  }
-}
 
 t.test('a warm sandbox is a running pod that is given away by one patch: three writes in all', async t => {
   const { on, it } = await fullRig(t, { warmPool: { plain: 1 } })

@@ -11,6 +11,10 @@ const rows = {
   domain: { hint: 'NAME', fallback: 'sandbox.localhost', help: 'the host NAME.DOMAIN is for project NAME' },
   tenant: { hint: 'NAME', fallback: 'default', help: 'whose projects they are' },
   'start-timeout': { hint: 'DURATION', fallback: '30s', help: 'a sandbox that takes longer is not waited for' },
+  'idle-timeout': {
+    hint: 'DURATION',
+    help: 'a sandbox that it has made ends when no traffic came for so long (default: when its time is up)'
+  },
   'waiting-requests': {
     hint: 'N',
     fallback: '100',
@@ -53,6 +57,7 @@ export const activator = {
       ...{ log, schedulerUrl: flags.url('scheduler'), domain: flags.text('domain'), tenant: flags.text('tenant') },
       allowedTargets: flags.list('allow-target'),
       startMs: flags.duration('start-timeout'),
+      idleTimeoutMs: flags.maybe('idle-timeout') === undefined ? undefined : flags.duration('idle-timeout'),
       waiting: {
         requests: flags.integer('waiting-requests', 1, most),
         bytes: flags.integer('waiting-bytes', 1, most)

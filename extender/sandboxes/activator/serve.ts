@@ -9,7 +9,7 @@ import { Refused, refuse } from './answers.ts'
 import { Door } from './door.ts'
 import type { Log } from './log.ts'
 import { Metrics } from './metrics.ts'
-import { exchange, refuseRaw, switchOver } from './proxy.ts'
+import { exchange, type Passage, refuseRaw, switchOver } from './proxy.ts'
 import type { Scheduler } from './scheduler.ts'
 import { Targets } from './targets.ts'
 import { WaitingRoom, type WaitingLimits } from './waiting-room.ts'
@@ -28,6 +28,8 @@ export type ActivatorOptions = {
   readonly domain?: string
   /** Default: the scheduler's. */
   readonly tenant?: string
+  /** A sandbox that was made for traffic ends when none came for so long. Default: when its time is up. */
+  readonly idleTimeoutMs?: number | undefined
   /** Ranges of addresses that traffic may go to besides those of ordinary pods. */
   readonly allowedTargets?: readonly string[]
   /** How much waits while sandboxes start. Default 100 requests of a project, 16 MiB in all. */
@@ -87,10 +89,10 @@ export async function startActivator(options: ActivatorOptions): Promise<Activat
 
 function partsOf(options: ActivatorOptions): { readonly door: Door; readonly activity: Activity } {
   const { scheduler, log, registry, clock = systemClock, tenant = '', startMs = 30_000 } = options
-  const { domain = 'sandbox.localhost', allowedTargets = [], waiting = {} } = options
+  const { domain = 'sandbox.localhost', allowedTargets = [], waiting = {}, idleTimeoutMs } = options
   const room = new WaitingRoom({ ...usualWaiting, ...waiting })
   const targets = new Targets(allowedTargets)
-  const waker = new Waker({ scheduler, targets, clock, log, tenant, startMs })
+  const waker = new Waker({ scheduler, targets, clock, log, tenant, startMs, idleTimeoutMs })
   const activity = new Activity(scheduler, clock, log)
   const metrics = new Metrics(registry, room)
   return { door: new Door({ ...{ room, waker, activity, metrics, domain, highWaterMark } }), activity }
@@ -99,12 +101,22 @@ function partsOf(options: ActivatorOptions): { readonly door: Door; readonly act
 async function serve(door: Door, request: IncomingMessage, response: ServerResponse): Promise<void> {
   if (await door.answersItself(request, response)) return
   const passage = await door.open(request, response)
-  if (passage) exchange(passage, response)
+  if (passage) over(passage, () => exchange(passage, response))
 }
 
 async function upgrade(door: Door, request: IncomingMessage, client: Duplex, head: Buffer): Promise<void> {
   const passage = await door.open(request, client)
-  if (passage) switchOver(passage, client, head)
+  if (passage) over(passage, () => switchOver(passage, client, head))
+}
+
+/** What cannot be sent leaves no connection behind. */
+function over({ socket }: Passage, send: () => void): void {
+  try {
+    send()
+  } catch (error) {
+    socket.destroy()
+    throw error
+  }
 }
 
 function refusalOf(error: unknown, log: Log): Refused {

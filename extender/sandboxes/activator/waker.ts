@@ -1,3 +1,4 @@
+import { durationFromMs } from '@bufbuild/protobuf/wkt'
 import { Code, ConnectError } from '@connectrpc/connect'
 import type { Clock } from '../../clock.ts'
 import { reasonOf } from '../../errors.ts'
@@ -16,6 +17,8 @@ export type WakerParts = {
   readonly clock: Clock
   readonly log: Log
   readonly tenant: string
+  /** Of sandboxes that it has made; they may idle where it is undefined. */
+  readonly idleTimeoutMs: number | undefined
   /** A sandbox that is not ready after so long is not waited for any more. */
   readonly startMs: number
 }
@@ -24,6 +27,7 @@ export type WakerParts = {
 const [freshMs, staleMs] = [1_000, 2_000]
 const [firstLookMs, longestLookMs] = [25, 400]
 
+type Options = { readonly timeoutMs: number }
 type Known = Awake & { readonly since: number }
 
 /** Finds the sandbox of a project, and has it made where there is none; many who ask at once ask once. */
@@ -67,8 +71,7 @@ export class Waker {
     const { clock, scheduler, tenant, targets, log, startMs } = this.#parts
     const end = clock.now() + startMs
     const options = { timeoutMs: startMs }
-    const request = { projectId: project, tenant }
-    let sandbox = living((await asked(scheduler.createSandbox(request, options))).sandbox, project)
+    let sandbox = living(await this.#find(project, options), project)
     for (let pause = firstLookMs; !isReady(sandbox); pause = Math.min(2 * pause, longestLookMs)) {
       if (clock.now() >= end) throw new Refused(504, `the sandbox of ${project} is not ready in time`, 5)
       await new Promise<void>(resolve => clock.after(pause, resolve))
@@ -83,6 +86,33 @@ export class Waker {
     const awake = { sandbox, target }
     this.#remember(project, awake)
     return awake
+  }
+
+  /** The sandbox that the project has, however it was asked for; a new one where it has none. */
+  async #find(project: string, options: Options): Promise<Sandbox | undefined> {
+    const { scheduler, tenant, idleTimeoutMs } = this.#parts
+    const present = await this.#present(project, options)
+    if (present) return present
+    const idleTimeout = idleTimeoutMs === undefined ? {} : { idleTimeout: durationFromMs(idleTimeoutMs) }
+    try {
+      return (await scheduler.createSandbox({ projectId: project, tenant, ...idleTimeout }, options)).sandbox
+    } catch (error) {
+      // Somebody else has just made one, with wishes of their own.
+      const found = isCode(error, Code.FailedPrecondition) && (await this.#present(project, options))
+      if (found) return found
+      throw refusalOf(error)
+    }
+  }
+
+  async #present(project: string, options: Options): Promise<Sandbox | undefined> {
+    const { scheduler, tenant } = this.#parts
+    try {
+      const { sandbox } = await scheduler.getSandbox({ projectId: project, tenant }, options)
+      return sandbox?.state === State.TERMINATED ? undefined : sandbox
+    } catch (error) {
+      if (isCode(error, Code.NotFound)) return undefined
+      throw refusalOf(error)
+    }
   }
 
   #remember(project: string, awake: Awake): void {
@@ -103,16 +133,22 @@ function living(sandbox: Sandbox | undefined, project: string): Sandbox {
   throw new Refused(502, `the sandbox of ${project} ended before it was ready${why === '' ? '' : `: ${why}`}`, 1)
 }
 
-/** What the scheduler refuses, in the words of HTTP. */
 async function asked<T>(call: Promise<T>): Promise<T> {
   try {
     return await call
   } catch (error) {
-    const { code, rawMessage, metadata } = ConnectError.from(error)
-    const retry = /^\d{1,5}$/.exec(metadata.get('retry-after') ?? '')?.[0]
-    const [status, seconds] = statuses.get(code) ?? [502, undefined]
-    throw new Refused(status, `the scheduler says: ${reasonOf(rawMessage)}`, retry ? Number(retry) : seconds)
+    throw refusalOf(error)
   }
+}
+
+const isCode = (error: unknown, code: Code): boolean => ConnectError.from(error).code === code
+
+/** What the scheduler refuses, in the words of HTTP. */
+function refusalOf(error: unknown): Refused {
+  const { code, rawMessage, metadata } = ConnectError.from(error)
+  const retry = /^\d{1,5}$/.exec(metadata.get('retry-after') ?? '')?.[0]
+  const [status, seconds] = statuses.get(code) ?? [502, undefined]
+  return new Refused(status, `the scheduler says: ${reasonOf(rawMessage)}`, retry ? Number(retry) : seconds)
 }
 
 /** With when to come again, where the scheduler does not say. */

@@ -38,16 +38,22 @@ async function* watchedAt(
   }
 }
 
-/** Takes from each source only what the reader has asked for. */
+/** Takes from each source only what the reader has asked for. Sources do not fail; they end. */
 async function* merged<T>(sources: readonly AsyncGenerator<T>[]): AsyncGenerator<T> {
-  const pull = async (source: AsyncGenerator<T>) => ({ source, result: await source.next() })
-  const pulls = new Map(sources.map(source => [source, pull(source)]))
-  while (pulls.size > 0) {
-    const { source, result } = await Promise.race(pulls.values())
-    if (result.done) pulls.delete(source)
+  const arrived: { readonly source: AsyncGenerator<T>; readonly result: IteratorResult<T, unknown> }[] = []
+  let wake: (() => void) | undefined
+  const pull = async (source: AsyncGenerator<T>): Promise<void> => {
+    arrived.push({ source, result: await source.next() })
+    wake?.()
+  }
+  for (const source of sources) void pull(source)
+  for (let open = sources.length; open > 0; ) {
+    const next = arrived.shift()
+    if (!next) await new Promise<void>(resolve => (wake = resolve))
+    else if (next.result.done) open -= 1
     else {
-      pulls.set(source, pull(source))
-      yield result.value
+      void pull(next.source)
+      yield next.result.value
     }
   }
 }

@@ -2,9 +2,11 @@ import { create, fromJsonString, type MessageInitShape, toJsonString } from '@bu
 import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt'
 import {
   FailureCode,
+  FailureCodeSchema,
   FailurePhase,
   Launch,
   Reason,
+  ReasonSchema,
   type Sandbox,
   SandboxSchema,
   State
@@ -70,11 +72,19 @@ function stateOf({ ended, pod: recorded }: Claim, pod: PodFacts | undefined): St
 function endOf({ reason, at, failure, readyAt }: Ended): object {
   const phase = readyAt === undefined ? FailurePhase.CREATE : FailurePhase.RUNTIME
   return {
-    reason: Reason[reason] ?? Reason.FAILED,
+    reason: reasons.get(reason) ?? Reason.FAILED,
     terminatedAt: timestampFromMs(at),
-    ...(failure && { failure: { ...failure, phase, code: FailureCode[failure.code] ?? FailureCode.UNSPECIFIED } })
+    ...(failure && { failure: { ...failure, phase, code: codes.get(failure.code) ?? FailureCode.UNSPECIFIED } })
   }
 }
+
+/** Of those that another version of us may have written, only what is known. */
+const codes: ReadonlyMap<string, FailureCode> = new Map(
+  FailureCodeSchema.values.map(({ localName, number }) => [localName, number])
+)
+const reasons: ReadonlyMap<string, Reason> = new Map(
+  ReasonSchema.values.map(({ localName, number }) => [localName, number])
+)
 
 /** A sandbox as stores keep it. */
 export const written = (sandbox: Sandbox): string => toJsonString(SandboxSchema, sandbox)

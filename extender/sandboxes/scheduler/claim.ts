@@ -1,5 +1,5 @@
 import { annotations, finalizer, labels } from '../labels.ts'
-import { number, object, objects, parsed, text, time } from './json.ts'
+import { moment, object, objects, parsed, span, text, time, whole } from './json.ts'
 import type { Json } from './ports.ts'
 
 /** What a sandbox was asked to be. */
@@ -125,7 +125,7 @@ export function claimOf(service: Json): Claim | undefined {
     version: orEmpty(metadata.resourceVersion),
     projectId: orEmpty(object(metadata.labels)[labels.project]),
     keyHash: orEmpty(notes[annotations.keyHash]),
-    port: number(objects(object(service.spec).ports)[0]?.port) ?? 0,
+    port: whole(objects(object(service.spec).ports)[0]?.port) ?? 0,
     pod: podIn(parsed(notes[annotations.pod])),
     launched: launchedIn(notes[annotations.launch]),
     ended: endedIn(notes),
@@ -138,7 +138,7 @@ const orEmpty = (value: unknown): string => text(value) ?? ''
 
 const requestIn = ({ tenant, keyUntil, traceparent }: Json): Pick<Draft, 'tenant' | 'keyUntil' | 'traceparent'> => ({
   tenant: text(tenant) ?? 'default',
-  keyUntil: number(keyUntil) ?? 0,
+  keyUntil: moment(keyUntil) ?? 0,
   traceparent: orEmpty(traceparent)
 })
 
@@ -150,7 +150,7 @@ const timesIn = (
 ): Pick<Claim, 'expiresAt' | 'usedAt' | 'retainCount'> => ({
   expiresAt: time(notes[annotations.expiresAt]) ?? createdAt + ttlMs,
   usedAt: time(notes[annotations.usedAt]) ?? createdAt,
-  retainCount: Number(text(notes[annotations.retainCount]) ?? 0) || 0
+  retainCount: whole(Number(text(notes[annotations.retainCount]) ?? 0)) ?? 0
 })
 
 function specOf(request: Json): Spec {
@@ -158,13 +158,13 @@ function specOf(request: Json): Spec {
   const name = text(gang.name)
   const env = Object.entries(object(request.env)).map(([key, value]) => [key, String(value)])
   return {
-    ttlMs: number(request.ttlMs) ?? 0,
-    idleTimeoutMs: number(request.idleTimeoutMs) ?? 0,
-    maxLifetimeMs: number(request.maxLifetimeMs) ?? 0,
+    ttlMs: span(request.ttlMs) ?? 0,
+    idleTimeoutMs: span(request.idleTimeoutMs) ?? 0,
+    maxLifetimeMs: span(request.maxLifetimeMs) ?? 0,
     template: text(request.template) ?? 'default',
     env: Object.fromEntries(env) as Record<string, string>,
-    priority: number(request.priority) ?? 0,
-    gang: name === undefined ? undefined : { name, minMember: number(gang.minMember) ?? 1 }
+    priority: whole(request.priority) ?? 0,
+    gang: name === undefined ? undefined : { name, minMember: whole(gang.minMember) ?? 1 }
   }
 }
 
@@ -179,12 +179,26 @@ export function launchedIn(note: unknown): Launched {
   return { way: way === 'WARM' || way === 'PLACEHOLDER' ? way : 'COLD', reason: orEmpty(reason) }
 }
 
-/** The reason alone decides; the rest may have been written by a later version of us. */
+/** The reason alone decides; the rest may have been written by a later version of us, or by anybody. */
 function endedIn(notes: Json): Ended | undefined {
   const reason = text(notes[annotations.terminatedReason])
   if (reason === undefined) return undefined
-  const rest = parsed(notes[annotations.terminated]) as Partial<Ended>
-  return { ...rest, reason: reason as EndReason, at: number(rest.at) ?? 0 }
+  const rest = parsed(notes[annotations.terminated])
+  const [readyAt, node, podIp] = [moment(rest.readyAt), text(rest.node), text(rest.podIp)]
+  const failure = failureIn(object(rest.failure))
+  return {
+    ...{ reason: reason as EndReason, at: moment(rest.at) ?? 0 },
+    ...(failure && { failure }),
+    ...(readyAt !== undefined && { readyAt }),
+    ...(node !== undefined && { node }),
+    ...(podIp !== undefined && { podIp })
+  }
+}
+
+function failureIn({ code, exitCode, message }: Json): Failure | undefined {
+  const [name, number] = [text(code), whole(exitCode)]
+  if (name === undefined) return undefined
+  return { code: name as FailureCode, message: orEmpty(message), ...(number !== undefined && { exitCode: number }) }
 }
 
 /** The annotations that say how a sandbox ended. */

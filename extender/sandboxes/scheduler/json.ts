@@ -1,6 +1,7 @@
 /** Careful reads of untrusted JSON: a wrong type reads as absent. */
 import type { Json } from './ports.ts'
 
+const longest = { span: 10 * 366 * 86_400_000, moment: Date.UTC(9_900, 0) }
 const nothing: Json = Object.freeze({})
 
 export function object(value: unknown): Json {
@@ -15,8 +16,21 @@ export function text(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined
 }
 
-export function number(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isFinite(value) ? value : undefined
+/** A whole number, of 32 bits where nothing else is said. */
+export function whole(value: unknown, most = 2 ** 31 - 1): number | undefined {
+  return typeof value === 'number' && Number.isInteger(value) && Math.abs(value) <= most ? value : undefined
+}
+
+/** A length of time in milliseconds, of at most ten years. */
+export function span(value: unknown): number | undefined {
+  const ms = whole(value, longest.span)
+  return ms === undefined || ms < 0 ? undefined : ms
+}
+
+/** Milliseconds since the epoch, in years that every format of ours can write, also after a longest span. */
+export function moment(value: unknown): number | undefined {
+  const at = whole(value, longest.moment)
+  return at === undefined || at < 0 ? undefined : at
 }
 
 /** The object that a text holds; an empty one where it holds none. */
@@ -29,7 +43,4 @@ export function parsed(value: unknown): Json {
 }
 
 /** RFC 3339 in milliseconds since the epoch. */
-export function time(value: unknown): number | undefined {
-  const at = Date.parse(text(value) ?? '')
-  return Number.isNaN(at) ? undefined : at
-}
+export const time = (value: unknown): number | undefined => moment(Date.parse(text(value) ?? ''))

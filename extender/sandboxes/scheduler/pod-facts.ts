@@ -1,6 +1,6 @@
 import { annotations, labels } from '../labels.ts'
 import { type Failure, type FailureCode, type Launched, launchedIn } from './claim.ts'
-import { number, object, objects, text, time } from './json.ts'
+import { object, objects, text, time, whole } from './json.ts'
 import type { Json } from './ports.ts'
 
 /** What matters of a sandbox's pod. */
@@ -124,7 +124,7 @@ function outOfNode(status: Json): Failure | undefined {
 function ended(status: Json): Failure | undefined {
   const containers = objects(status.containerStatuses)
   const states = containers.map(({ state }) => object(object(state).terminated))
-  const last = states.find(({ exitCode }) => number(exitCode) !== undefined)
+  const last = states.find(({ exitCode }) => whole(exitCode) !== undefined)
   if (last !== undefined) return crash(last)
   const isOver = status.phase === 'Failed' || status.phase === 'Succeeded'
   if (!isOver || status.reason === 'DeadlineExceeded') return undefined
@@ -132,7 +132,7 @@ function ended(status: Json): Failure | undefined {
 }
 
 function crash(state: Json): Failure {
-  const exitCode = number(state.exitCode) ?? 0
+  const exitCode = whole(state.exitCode) ?? 0
   const why = text(state.message) ?? text(state.reason)
   const message = `its process ended with code ${exitCode}${why === undefined ? '' : `: ${why}`}`
   return { code: state.reason === 'OOMKilled' ? 'OOM_KILLED' : 'CRASHED', exitCode, message: message.slice(0, 500) }

@@ -3,7 +3,7 @@ import { annotations as gangNotes } from '../../../policies/names.ts'
 import { configPath, isReserved, labels } from '../labels.ts'
 import { refusal } from '../refusals.ts'
 import { type Claim, generationOf, type Launched, launchNote, podNameOf } from './claim.ts'
-import { number, object, objects, text } from './json.ts'
+import { object, objects, text, whole } from './json.ts'
 import type { Json } from './ports.ts'
 
 /** A pod template, as in a Deployment: metadata with labels and annotations, and a spec. */
@@ -17,6 +17,7 @@ export const defaultTemplate = (image: string): Template => ({
       {
         name: 'sandbox',
         image,
+        imagePullPolicy: 'IfNotPresent',
         ports: [{ name: 'http', containerPort: 8080 }],
         readinessProbe: { httpGet: { path: '/healthz', port: 8080 }, periodSeconds: 1 },
         resources: { requests: { cpu: '100m', memory: '128Mi' }, limits: { cpu: '1', memory: '512Mi' } }
@@ -65,7 +66,7 @@ export const configPathOf = (template: Template): string | undefined =>
 /** The port of a template's sandboxes: the first one of its containers. */
 export function portOf(template: Template): number | undefined {
   const containers = objects(object(template.spec).containers)
-  return number(containers.flatMap(({ ports }) => objects(ports))[0]?.containerPort)
+  return whole(containers.flatMap(({ ports }) => objects(ports))[0]?.containerPort)
 }
 
 /** A pod and a container that may do nothing special, unless the template says otherwise. */

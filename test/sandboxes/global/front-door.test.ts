@@ -34,6 +34,17 @@ t.test('S0.26 S1.1 projects spread by weight', async t => {
   t.ok(a.live.length > 48 && a.live.length < 72, `${a.live.length} of 80 are about three quarters`)
 })
 
+t.test('S0.26 where dice are to spread them, even keys of one project go to both clusters', async t => {
+  const [a, b] = [await FakeCluster.start(t, 'a'), await FakeCluster.start(t, 'b')]
+  let dice = 0
+  const random = () => (dice = (dice + 0.618_033_988_75) % 1)
+  const { sandboxes } = await frontDoor(t, [entryOf(a), entryOf(b)], { strategy: 'weighted-random', random })
+  for (let at = 0; at < 20; at++) await sandboxes.createSandbox({ projectId: 'shop', idempotencyKey: `k${at}` })
+  t.ok(a.live.length > 3 && b.live.length > 3, `${a.live.length} and ${b.live.length}`)
+  const again = await sandboxes.createSandbox({ projectId: 'shop', idempotencyKey: 'k7' })
+  t.strictSame([again.created, again.placement?.reason], [false, PlacementReason.STICKY], 'yet each key stays')
+})
+
 t.test('S0.28 S1.1 S1.2 S1.3 the whole life of a sandbox through the front door', async t => {
   const [a, b] = [await FakeCluster.start(t, 'a'), await FakeCluster.start(t, 'b')]
   const { sandboxes } = await frontDoor(t, [entryOf(a), entryOf(b)])
@@ -155,6 +166,26 @@ t.test('S1.6 a watch tells what is on all clusters', async t => {
   t.equal(seen.size, 10)
 })
 
+t.test('S1.6 a watch outlives the process of a scheduler', async t => {
+  const a = await FakeCluster.start(t, 'a')
+  const { sandboxes, pass } = await frontDoor(t, [entryOf(a)])
+  await sandboxes.createSandbox({ projectId: 'shop' })
+  const seen: (string | undefined)[] = []
+  const gone = new AbortController()
+  const watching = (async () => {
+    for await (const { sandbox } of sandboxes.watchSandboxes({}, { signal: gone.signal })) seen.push(sandbox?.projectId)
+  })()
+  const ended = watching.catch((error: unknown) => error)
+  // The watch itself is a call that is not answered.
+  await pass(() => seen.length === 1, 0, 1)
+  await a.kill()
+  await a.revive()
+  await pass(() => seen.length === 2, 500, 1)
+  t.strictSame(seen, ['shop', 'shop'], 'and tells again what is there')
+  gone.abort()
+  t.equal(((await ended) as ConnectError).code, Code.Canceled)
+})
+
 t.test('S0.28 the same over plain HTTP: durations as people write them, 201 and 200, one sentence', async t => {
   const a = await FakeCluster.start(t, 'a')
   const { ask } = await frontDoor(t, [entryOf(a)])
@@ -196,6 +227,8 @@ t.test('S0.26 a dry run says where a project would go, and places nothing', asyn
   t.match(await ask('GET', '/v1/placement?project=shop&labels=region'), { status: 400 })
   t.match(await ask('GET', '/v1/placement?projekt=shop'), { status: 400, body: { message: /^"projekt" is unknown/ } })
   t.strictSame([a.count('create'), b.count('create')], [0, 0])
+  const inEu = await ask('POST', '/v1/sandboxes', { projectId: 'shop' }, { 'muster-cluster-labels': 'region=eu' })
+  t.equal(inEu.body.placement.cluster, 'b', 'and a create says by a header which clusters will do')
   const { clusters } = await placements.listClusters({})
   t.match(clusters, [
     { name: 'a', endpoint: a.url, healthy: true, reason: '' },

@@ -3,6 +3,7 @@ import type { ConnectError, Transport } from '@connectrpc/connect'
 import { createConnectTransport } from '@connectrpc/connect-node'
 import type { Cluster } from '../../../policies/clusters.ts'
 import type { Probe } from '../../../extender/sandboxes/global/clusters.ts'
+import type { Settings } from '../../../extender/sandboxes/global/entry.ts'
 import { readyz } from '../../../extender/sandboxes/global/readyz.ts'
 import { type GlobalOptions, startGlobal } from '../../../extender/sandboxes/global/serve.ts'
 import { PlacementService } from '../../../extender/sandboxes/proto/generated/sandbox/v1/placement_pb.js'
@@ -15,10 +16,7 @@ import { clientOf, recordingLog } from '../serve.ts'
 import type { FakeCluster } from './fake-cluster.ts'
 
 export type Said = Partial<Omit<Cluster, 'name'>>
-type More = Partial<Omit<GlobalOptions, 'settings'>> & {
-  readonly failoverAfterMs?: number
-  readonly clock?: ManualClock
-}
+type More = Partial<Omit<GlobalOptions, 'settings'> & Omit<Settings, 'clusters'>> & { readonly clock?: ManualClock }
 
 /** An entry for a cluster, of priority 0 and weight 1 but for what a test says. */
 export const entryOf = ({ name, url }: FakeCluster, said: Said = {}) => ({
@@ -52,9 +50,9 @@ class Traffic {
 /** A front door over clusters, with time that moves only when the test says so. */
 export async function frontDoor(t: Test, entries: readonly ReturnType<typeof entryOf>[], more: More = {}) {
   const { log, lines } = recordingLog()
-  const { clock = new ManualClock(), failoverAfterMs = 300_000, ...options } = more
+  const { clock = new ManualClock(), failoverAfterMs = 300_000, strategy = 'rendezvous', ...options } = more
   const registry = new Registry()
-  const settings = { clusters: entries, strategy: 'rendezvous' as const, failoverAfterMs }
+  const settings = { clusters: entries, strategy, failoverAfterMs }
   const traffic = new Traffic()
   const { probe, transport } = traffic
   const server = await startGlobal({ settings, log, registry, clock, probe, transport, ...options })
