@@ -25,11 +25,13 @@ export class SandboxStage {
   readonly #embedded: Embedded
   readonly #child: ChildProcess
   readonly #dir: string
+  readonly #kill = (): unknown => this.#child.kill('SIGKILL')
 
   private constructor(parts: { url: string; embedded: Embedded; child: ChildProcess; dir: string }) {
     this.url = parts.url
     this.#embedded = parts.embedded
     this.#child = parts.child
+    process.once('exit', this.#kill)
     this.#dir = parts.dir
     const transport = createConnectTransport({ baseUrl: parts.url, httpVersion: '1.1' })
     this.sandboxes = createClient(SchedulerService, transport)
@@ -53,6 +55,7 @@ export class SandboxStage {
   }
 
   async close(): Promise<void> {
+    process.off('exit', this.#kill)
     const ended = once(this.#child, 'exit')
     this.#child.kill('SIGTERM')
     await ended

@@ -17,7 +17,8 @@ const parts: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   'warm, one at a time': () => warm(1, 1_000),
   'warm, 20 at a time': () => warm(20, 1_000),
   sustained,
-  many: () => many(10_000)
+  'many, 2,000': () => many(2_000),
+  'many, 10,000': () => many(10_000)
 }
 
 /** The service of the sandboxes, in a process of its own, on the embedded cluster; only the parts that contain that text. */
@@ -79,7 +80,7 @@ async function sustained(): Promise<readonly Row[]> {
 
 /** They are there when the service starts. Of some the end comes soon, spread evenly over a time. */
 async function many(count: number): Promise<readonly Row[]> {
-  const ends = { first: Date.now() + 60_000, spacingMs: 30, count: 3_000 }
+  const ends = { first: Date.now() + 20_000 + count * 40, spacingMs: 30, count: Math.floor(count * 0.3) }
   const stage = await SandboxStage.open(Math.ceil(count / 100), [], client => seed(client, count, ends))
   const late: number[] = []
   const ending = new AbortController()

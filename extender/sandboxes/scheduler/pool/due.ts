@@ -19,6 +19,8 @@ export type Due = {
   readonly missing: readonly number[]
   readonly broken: readonly PoolPod[]
   readonly surplus: readonly PoolPod[]
+  /** All that there is to be stands ready. */
+  readonly isFull: boolean
   readonly until: number
 }
 
@@ -37,6 +39,7 @@ export function dueOf({ key, idle, names, underway, size, make, now }: PoolView)
     missing: freeNumbers(key, new Set([...names, ...underway]), size - good.length - underway.size),
     broken: here.filter(({ isBroken }) => isBroken),
     surplus: goes.filter(pod => !young.includes(pod)),
+    isFull: good.filter(({ isReady }) => isReady).length >= size,
     until: Math.min(...young.map(pod => pod.createdAt + settleMs))
   }
 }

@@ -98,19 +98,29 @@ export class Refiller {
   }
 
   #turn(state: State): void {
-    const { stock, listed, clock, random } = this.#parts
+    const { listed, clock } = this.#parts
     if (this.#stopped || !listed()) return
     const due = this.#due(state)
-    for (const pod of [...due.broken, ...due.surplus])
-      if (this.#writes < mostWrites && !this.#going.has(pod.uid) && !stock.shelf(state.key).isPromised(pod.uid))
-        void this.#written(state, () => this.#remove(state, pod))
-    const { pool } = state
-    // In any order: another of us at the same work is then seldom at the same name.
-    const missing = due.missing.toSorted(() => random() - 0.5)
-    if (pool)
-      for (const number of missing)
-        if (this.#writes < mostWrites) void this.#written(state, () => this.#make(state, pool.mould, number))
+    if (due.isFull) state.failures = 0
+    this.#takeOut(state, [...due.broken, ...due.surplus])
+    this.#fill(state, due.missing)
     this.#lookAt(state, clock.now() + Math.max(0, due.until - clock.wall()))
+  }
+
+  #takeOut(state: State, pods: readonly PoolPod[]): void {
+    const shelf = this.#parts.stock.shelf(state.key)
+    for (const pod of pods)
+      if (this.#writes < mostWrites && !this.#going.has(pod.uid) && !shelf.isPromised(pod.uid))
+        void this.#written(state, () => this.#remove(state, pod))
+  }
+
+  #fill(state: State, numbers: readonly number[]): void {
+    const { pool } = state
+    if (pool === undefined) return
+    // In any order: another of us at the same work is then seldom at the same name.
+    const drawn = numbers.map(number => ({ number, at: this.#parts.random() })).toSorted((a, b) => a.at - b.at)
+    for (const { number } of drawn)
+      if (this.#writes < mostWrites) void this.#written(state, () => this.#make(state, pool.mould, number))
   }
 
   #due({ key, pool, underway, foreign }: State): Due {
