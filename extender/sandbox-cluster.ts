@@ -7,7 +7,16 @@ import type { KubernetesMetrics } from './kubernetes/metrics.ts'
 import { Reflector } from './kubernetes/reflector.ts'
 import { writeOnce } from './kubernetes/writes.ts'
 import { labels } from './sandboxes/labels.ts'
-import type { Answer, Follower, Following, Kind, Kubernetes, Log, Note } from './sandboxes/scheduler/ports.ts'
+import type {
+  Answer,
+  ClusterKind,
+  Follower,
+  Following,
+  Kind,
+  Kubernetes,
+  Log,
+  Note
+} from './sandboxes/scheduler/ports.ts'
 
 export type SandboxClusterOptions = {
   readonly api: ApiServer
@@ -20,6 +29,7 @@ export type SandboxClusterOptions = {
 
 /** Nobody waits longer for one answer: what was not done is done later. */
 const timeoutMs = 10_000
+const classes = '/apis/scheduling.k8s.io/v1/priorityclasses'
 const mergePatch = 'application/merge-patch+json'
 
 /** The sandboxes' view of a cluster: one namespace of it, over muster's own client. */
@@ -34,8 +44,9 @@ export class SandboxCluster implements Kubernetes {
     this.#base = `/api/v1/namespaces/${encodeURIComponent(options.namespace)}`
   }
 
-  create(kind: Kind, body: Json): Promise<Answer> {
-    return this.#ask({ method: 'POST', path: `${this.#base}/${kind}`, body })
+  create(kind: Kind | ClusterKind, body: Json): Promise<Answer> {
+    const path = kind === 'priorityclasses' ? classes : `${this.#base}/${kind}`
+    return this.#ask({ method: 'POST', path, body })
   }
 
   get(kind: Kind, name: string): Promise<Answer> {
@@ -46,9 +57,10 @@ export class SandboxCluster implements Kubernetes {
     return this.#ask({ method: 'PATCH', path: this.#path(kind, name), body, contentType: mergePatch })
   }
 
-  remove(kind: Kind, name: string, uid?: string): Promise<Answer> {
+  remove(kind: Kind, name: string, uid?: string, resourceVersion?: string): Promise<Answer> {
     const options = { apiVersion: 'v1', kind: 'DeleteOptions', propagationPolicy: 'Background' }
-    const body = uid === undefined ? options : { ...options, preconditions: { uid } }
+    const preconditions = { uid, ...(resourceVersion !== undefined && { resourceVersion }) }
+    const body = uid === undefined ? options : { ...options, preconditions }
     return this.#ask({ method: 'DELETE', path: this.#path(kind, name), body })
   }
 

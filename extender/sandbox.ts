@@ -5,6 +5,8 @@ import { type Clock, type Random, systemClock } from './clock.ts'
 import { connect } from './kubernetes/connection.ts'
 import { type KubernetesMetrics, kubernetesMetrics } from './kubernetes/metrics.ts'
 import { SandboxCluster } from './sandbox-cluster.ts'
+import { postConfiguration } from './sandbox-configuration.ts'
+import { type PoolOptions, poolsOf } from './sandbox-pools.ts'
 import { canStartRedis, startRedis } from './sandbox-redis.ts'
 import { Publisher as EventsPublisher } from './sandboxes/events/publisher.ts'
 import { MemoryStore } from './sandboxes/idempotence/memory.ts'
@@ -13,12 +15,12 @@ import type { IdempotenceStore } from './sandboxes/idempotence-store.ts'
 import { SchedulerService } from './sandboxes/proto/generated/sandbox/v1/scheduler_pb.js'
 import { sandboxRoutes } from './sandboxes/rest.ts'
 import { openScheduler } from './sandboxes/scheduler/open.ts'
-import type { Kubernetes, Publisher, Settings } from './sandboxes/scheduler/ports.ts'
-import { defaultTemplate, type Template, Templates } from './sandboxes/scheduler/templates.ts'
+import type { Configure, Kubernetes, Publisher, Settings } from './sandboxes/scheduler/ports.ts'
+import { defaultTemplate, Templates } from './sandboxes/scheduler/templates.ts'
 import { startServer } from './sandboxes/server.ts'
 
 /** How the scheduler of one cluster's sandboxes is started; everything has a default. */
-export type SchedulerOptions = {
+export type SchedulerOptions = PoolOptions & {
   /** Default 50052; 0 takes any that is free. */
   readonly port?: number
   readonly host?: string
@@ -50,8 +52,8 @@ export type SchedulerOptions = {
   readonly verbose?: boolean
   /** The image of the template `default`. */
   readonly image?: string
-  /** Pod templates by name, beside `default` or in its place. */
-  readonly templates?: Readonly<Record<string, Template>>
+  /** In place of a POST to the pod. */
+  readonly configure?: Configure
   readonly log?: Logger
   readonly registry?: Registry
   readonly clock?: Clock
@@ -89,7 +91,9 @@ async function start(ground: Ground, closing: Closing): Promise<string> {
   const kubernetes = options.kubernetes ?? (await clusterOf(ground, closing))
   const store = await storeOf(ground, closing)
   const publisher = options.enableEvents ? (options.publisher ?? publisherOf(ground, closing)) : undefined
-  const parts = { ...ground, kubernetes, store, templates: templatesOf(options), ...(publisher && { publisher }) }
+  const templates = templatesOf(options)
+  const { configure = postConfiguration } = options
+  const parts = { ...ground, kubernetes, store, templates, configure, ...(publisher && { publisher }) }
   const scheduler = openScheduler(parts)
   closing.push(() => scheduler.stop())
   const { host, port = 50_052 } = options
@@ -132,7 +136,8 @@ function settingsOf(options: SchedulerOptions): Settings {
     strict: options.idempotenceStrict ?? false,
     startTimeoutMs: options.startTimeout ?? 2 * minute,
     holdMs: options.holdEvents ?? minute,
-    resyncMs: minute / 2
+    resyncMs: minute / 2,
+    pools: poolsOf(options)
   }
 }
 

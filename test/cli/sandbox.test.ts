@@ -100,6 +100,12 @@ t.test('what is wrong with the arguments is one sentence', async t => {
     ],
     [['activator', '--waiting-requests', '0'], '--waiting-requests: "0" must be a whole number from 1 to 2147483647'],
     [['activator', '--allow-target', 'all'], '"all" must be a range of addresses, such as 10.0.0.0/8'],
+    [['scheduler', '--warm-pool', 'default'], '--warm-pool: "default" must be TEMPLATE=N, such as default=10'],
+    [['scheduler', '--warm-pool', 'x=3'], '--warm-pool: there is no template "x"; known are default'],
+    [
+      ['scheduler', '--placeholders', 'default=99999'],
+      '--placeholders: default=99999 must be a whole number from 0 to 10000'
+    ],
     [['list', '--output', 'yaml'], '--output: "yaml" must be one of table, json'],
     [['demo', 'word'], "Unexpected argument 'word'"],
     [['demo', '--sandbox-ttl='], '--sandbox-ttl is missing; see --help'],

@@ -34,7 +34,8 @@ function followed() {
     return { synced: true, stop: async () => {} }
   }
   const claims = new Claims(recordingLog().log)
-  claims.follow({ follow } as Kubernetes, (id, gone) => told.push(gone ? `${id} ${gone.uid} gone` : id))
+  const nobody = { replace() {}, apply() {} }
+  claims.follow({ follow } as Kubernetes, (id, gone) => told.push(gone ? `${id} ${gone.uid} gone` : id), nobody)
   return { claims, told, services: followers.get('services')!, pods: followers.get('pods')! }
 }
 

@@ -17,16 +17,18 @@ const draft = {
   ...{ id: 'sbx-1', tenant: 'default', projectId: 'p1', fingerprint: 'f', keyHash: '', keyUntil: 0 },
   ...{ createdAt: 1_000_000, spec, port: 80, traceparent: '' }
 }
+const launched = { way: 'COLD', reason: '' } as const
 const claim: Claim = {
   ...draft,
   ...{ uid: 'u1', version: '1', expiresAt: 1_060_000, usedAt: 1_000_000, retainCount: 0, leaving: false },
-  ...{ pod: { name: 'sbx-1-u1', uid: 'pod1' }, ended: undefined, finalizers: [] }
+  ...{ pod: { name: 'sbx-1-u1', uid: 'pod1' }, launched, ended: undefined, finalizers: [] }
 }
 const pod: PodFacts = {
   ...{ name: 'sbx-1-u1', uid: 'pod1', version: '1', id: 'sbx-1', owner: 'u1', node: 'n', ip: '10.0.0.1' },
-  ...{ readyAt: 1_005_000, leaving: false, failure: undefined, pastDeadline: false, obstacle: undefined }
+  ...{ readyAt: 1_005_000, leaving: false, failure: undefined, pastDeadline: false, obstacle: undefined },
+  launched
 }
-const ready: View = { claim, pod, last: pod, listed: true, mine: false, now: 1_010_000 }
+const ready: View = { claim, pod, last: pod, strays: [], listed: true, mine: false, now: 1_010_000 }
 const starting: View = { ...ready, pod: { ...pod, readyAt: undefined }, last: undefined }
 const ended: Ended = { reason: 'RELEASED', at: 1_020_000 }
 
@@ -69,6 +71,18 @@ t.test('what is due, from what is there', async t => {
       { what: 'wait', until: 1_002_000 }
     ],
     'after that anybody makes it': [{ ...ready, claim: young, pod: undefined, now: 1_002_000 }, { what: 'launch' }],
+    'unless it is not known yet which pods there are': [
+      { ...ready, claim: young, pod: undefined, listed: false, now: 1_002_000 },
+      { what: 'wait', until: 1_060_000 }
+    ],
+    'a pod that was taken back before it was recorded is nobody’s end': [
+      { ...ready, claim: young, pod: { ...pod, failure: { code: 'EVICTED', message: 'm' } }, now: 1_001_000 },
+      { what: 'wait', until: 1_002_000 }
+    ],
+    'a second pod': [
+      { ...ready, strays: [{ ...pod, uid: 'pod2' }] },
+      { what: 'tidy', strays: [{ uid: 'pod2' }] }
+    ],
     'late, and nobody could make a pod': [
       { ...ready, claim: { ...young, expiresAt: 9_000_000 }, pod: undefined, now: 1_120_000 },
       { what: 'end', ended: { failure: { code: 'START_TIMEOUT', message: 'no pod was made for it within 120 s' } } }
@@ -111,7 +125,7 @@ t.test('what is written of a claim is what is read', async t => {
   const stored = { ...service, metadata: { ...(service['metadata'] as object), uid: 'u1', resourceVersion: '7' } }
   const { expiresAt, usedAt, retainCount, pod: noPod, ended: alive, ...rest } = claimOf(stored)!
   const added = { uid: 'u1', version: '7', leaving: false, finalizers: ['sandbox.muster.dev/terminated'] }
-  t.strictSame(rest, { ...full, ...added })
+  t.strictSame(rest, { ...full, ...added, launched })
   t.strictSame([expiresAt, usedAt, retainCount, noPod, alive], [1_060_000, 1_000_000, 0, undefined, undefined])
 })
 
@@ -161,7 +175,7 @@ t.test('whatever somebody writes into a Service or a pod, it is told of without 
     const sandbox = sandboxOf(read, facts, place)
     toBinary(SandboxSchema, sandbox)
     toJsonString(SandboxSchema, sandbox)
-    decide({ claim: read, pod: facts, last: facts, listed: true, mine: true, now: 1 }, settings)
+    decide({ claim: read, pod: facts, last: facts, strays: [], listed: true, mine: true, now: 1 }, settings)
   })
   fc.assert(tells, { numRuns: 500 })
 })

@@ -1,8 +1,8 @@
-import type { Answer, Kind, Kubernetes } from '../../extender/sandboxes/scheduler/ports.ts'
+import type { Answer, ClusterKind, Kind, Kubernetes } from '../../extender/sandboxes/scheduler/ports.ts'
 import type { Wrap } from './rig.ts'
 
 /** A call to the API server, such as `create pods`. */
-export type Step = `${'create' | 'get' | 'patch' | 'remove'} ${Kind}`
+export type Step = `${'create' | 'get' | 'patch' | 'remove'} ${Kind}` | `create ${ClusterKind}`
 
 /** Where a service is killed: before a call is made, or after it was made and before its answer is heard. */
 export type Death = { readonly when: 'before' | 'after'; readonly step: Step; readonly nth?: number }
@@ -35,12 +35,12 @@ export function dying({ when, step, nth = 1 }: Death): { readonly wrap: Wrap; re
 type Through = (step: Step, call: () => Promise<Answer>) => Promise<Answer>
 
 /** Every call of an API server, through something. */
-function around(kubernetes: Kubernetes, through: Through): Omit<Kubernetes, 'follow' | 'note'> {
+export function around(kubernetes: Kubernetes, through: Through): Omit<Kubernetes, 'follow' | 'note'> {
   return {
     create: (kind, object) => through(`create ${kind}`, () => kubernetes.create(kind, object)),
     get: (kind, name) => through(`get ${kind}`, () => kubernetes.get(kind, name)),
     patch: (kind, name, patch) => through(`patch ${kind}`, () => kubernetes.patch(kind, name, patch)),
-    remove: (kind, name, uid) => through(`remove ${kind}`, () => kubernetes.remove(kind, name, uid))
+    remove: (kind, ...which) => through(`remove ${kind}`, () => kubernetes.remove(kind, ...which))
   }
 }
 

@@ -130,7 +130,7 @@ t.test(
     const { id } = sandbox!
     const retained = await other.sandboxes.retainSandbox({ id, ttl: seconds(3_600) })
     const patches = () => on.writes().filter(write => write.startsWith('patch services 409')).length
-    sweeper.clock.advance(2 * minute)
+    sweeper.clock.advance(1.5 * minute)
     await untilTrue('the sweep has met the newer version', () => patches() === 1)
     const { sandbox: there } = await other.sandboxes.getSandbox({ id })
     t.equal(there?.uid, sandbox?.uid)

@@ -25,7 +25,7 @@ import { untilTrue } from '../embedded/until.ts'
 import { clientOf, type Loose, recordingLog } from './serve.ts'
 import { SkewedClock } from './skewed-clock.ts'
 
-const namespace = 'sandbox'
+export const namespace = 'sandbox'
 
 /** A cluster with nodes, a scheduling loop for `muster` and simulated pods, over real HTTP; it ends with the test. */
 export async function cluster(t: Test, { nodes = 2 }: { readonly nodes?: number } = {}) {
@@ -43,7 +43,7 @@ export async function cluster(t: Test, { nodes = 2 }: { readonly nodes?: number 
 }
 
 /** The cluster, and what a test looks at in it. */
-function lookedAt(running: EmbeddedCluster) {
+export function lookedAt(running: EmbeddedCluster) {
   const { client } = running
   const list = (resource: string): readonly Loose[] => client.list(resource, { namespace }).items
   return {

@@ -24,6 +24,12 @@ const rows = {
     list: true,
     help: 'a pod template, as in a Deployment; `default` is used unless asked'
   },
+  'warm-pool': {
+    hint: 'TEMPLATE=N',
+    list: true,
+    help: 'so many running pods of a template stand ready, and give way to other work'
+  },
+  placeholders: { hint: 'TEMPLATE=N', list: true, help: 'so many pods that do nothing keep room for sandboxes' },
   ...serviceRows
 } as const
 
@@ -69,8 +75,19 @@ function optionsOf(flags: Flags<typeof rows>) {
     idempotenceTtl: flags.duration('idempotence-ttl'),
     idempotenceStrict: flags.is('idempotence-strict'),
     ...(flags.is('enable-events') && { enableEvents: true, events: flags.url('events-url') }),
-    templates: Object.fromEntries(flags.list('template').map(templateOf))
+    templates: Object.fromEntries(flags.list('template').map(templateOf)),
+    warmPool: sizesOf(flags, 'warm-pool'),
+    placeholders: sizesOf(flags, 'placeholders')
   }
+}
+
+function sizesOf(flags: Flags<typeof rows>, name: 'warm-pool' | 'placeholders'): Readonly<Record<string, number>> {
+  const sizes = flags.list(name).map(text => {
+    const [, template, digits] = /^([a-z0-9-]+)=(\d{1,6})$/.exec(text) ?? []
+    if (template !== undefined) return [template, Number(digits)]
+    throw new UsageError(`--${name}: ${JSON.stringify(text)} must be TEMPLATE=N, such as default=10`)
+  })
+  return Object.fromEntries(sizes) as Readonly<Record<string, number>>
 }
 
 /** `NAME=FILE`: YAML, or JSON. */

@@ -10,6 +10,7 @@ import {
   uidOf,
   type Workload
 } from '../kinds.ts'
+import { labelIndex } from './routes.ts'
 import { selects } from '../selectors.ts'
 import type { KubeObject, OwnerReference } from '../store/objects.ts'
 import type { Shared } from './controller.ts'
@@ -154,5 +155,6 @@ export const podIndexes = {
   orphans: (pod: Pod): readonly string[] =>
     controllerOf(pod) === undefined ? [pod.metadata.namespace ?? 'default'] : [],
   node: (pod: Pod): readonly string[] => (pod.spec.nodeName === undefined ? [] : [pod.spec.nodeName]),
-  namespace: (pod: Pod): readonly string[] => [pod.metadata.namespace ?? 'default']
+  namespace: (pod: Pod): readonly string[] => [pod.metadata.namespace ?? 'default'],
+  label: labelIndex
 }

@@ -5,6 +5,7 @@ import { bothOf, type Controller, type Looks, type Shared } from './controller.t
 import type { Happening } from './events.ts'
 import { canonical, hashOf } from './hash.ts'
 import { ownedBy } from './pods.ts'
+import { receiversOf, sendersTo } from './routes.ts'
 
 export type Service = KubeObject & {
   readonly spec?: {
@@ -48,8 +49,8 @@ export function openServices(shared: Shared, looks: Looks): Controller {
   shared.pods.onChange(({ previous, object }) => {
     if (previous !== undefined && object !== undefined && !concerns(previous, object)) return
     const pods = [previous, object].filter(pod => pod !== undefined)
-    for (const service of services.by('namespace', pods[0]?.metadata.namespace ?? 'default'))
-      if (pods.some(pod => sendsTo(service, pod))) looks.addAfter(keyOf(service), batchMs)
+    for (const pod of pods)
+      for (const service of sendersTo(pod, services)) if (sendsTo(service, pod)) looks.addAfter(keyOf(service), batchMs)
   })
   return {
     name: 'service',
@@ -79,8 +80,7 @@ const hasSelector = ({ metadata, spec }: Service): boolean =>
 
 function look(shared: Shared, service: Service): void {
   if (!hasSelector(service)) return
-  const { namespace = 'default' } = service.metadata
-  const pods = shared.pods.by('namespace', namespace).filter(pod => !isFinished(pod) && sendsTo(service, pod))
+  const pods = receiversOf(service, shared.pods).filter(pod => !isFinished(pod) && sendsTo(service, pod))
   warn(shared, service, pods)
   const wanted = slicesOf(service, pods)
   const there = new Map(

@@ -15,6 +15,7 @@ import { openJobs } from './job.ts'
 import { openNamespaces } from './namespace.ts'
 import { openNodeLifecycle } from './node-lifecycle.ts'
 import { podIndexes } from './pods.ts'
+import { selectorIndex } from './routes.ts'
 import { openReplicaSets } from './replica-set.ts'
 import { openServices } from './service.ts'
 import { openStatefulSets } from './stateful-set.ts'
@@ -104,7 +105,9 @@ class Informers {
   readonly of = <T extends KubeObject = Workload>(resource: string): Informer<T> => {
     const known = this.#others.get(resource)
     if (known !== undefined) return known as unknown as Informer<T>
-    const informer = new Informer(resource, { owner: ownerIndex, namespace: namespaceIndex })
+    const informer = new Informer(resource, {
+      ...{ owner: ownerIndex, namespace: namespaceIndex, selector: selectorIndex }
+    })
     this.#others.set(resource, informer)
     return informer as unknown as Informer<T>
   }

@@ -23,20 +23,30 @@ export function sandboxOf(claim: Claim, pod: PodFacts | undefined, { cluster, na
   return create(SandboxSchema, {
     ...{ id, uid, tenant, projectId, cluster, namespace, port, retainCount },
     state: stateOf(claim, pod),
-    launch: Launch.COLD,
+    ...launchOf(claim),
     hostname: `${id}.${namespace}.svc.cluster.local`,
     pod: claim.pod?.name ?? pod?.name ?? '',
     createdAt: timestampFromMs(claim.createdAt),
     expiresAt: timestampFromMs(deadlineOf(claim)),
     ...wishOf(claim.spec),
-    ...(ended ? placeOf({ ip: ended.podIp, node: ended.node, readyAt: ended.readyAt }) : placeOf(pod ?? {})),
+    ...placeOf(ended ? { ip: ended.podIp, node: ended.node, readyAt: ended.readyAt } : (pod ?? {}), claim),
     ...(ended && endOf(ended))
   })
 }
 
+/** How a sandbox gets its pod is known once it has one. */
+function launchOf({ pod, launched }: Claim): Pick<Sandbox, 'launch' | 'launchReason'> {
+  if (pod === undefined) return { launch: Launch.UNSPECIFIED, launchReason: '' }
+  return { launch: Launch[launched.way], launchReason: launched.reason }
+}
+
 /** Where it is, or was when it ended. */
-function placeOf({ ip = '', node = '', readyAt }: Where): Pick<MessageInitShape<typeof SandboxSchema>, PlaceFields> {
-  return { podIp: ip, node, ...(readyAt !== undefined && { readyAt: timestampFromMs(readyAt) }) }
+function placeOf(
+  { ip = '', node = '', readyAt }: Where,
+  { createdAt }: Claim
+): Pick<MessageInitShape<typeof SandboxSchema>, PlaceFields> {
+  // A warm pod was ready before anybody asked.
+  return { podIp: ip, node, ...(readyAt !== undefined && { readyAt: timestampFromMs(Math.max(readyAt, createdAt)) }) }
 }
 
 type Where = { readonly [field in 'ip' | 'node']?: string | undefined } & { readonly readyAt?: number | undefined }

@@ -62,6 +62,8 @@ export type Claim = Draft & {
   readonly usedAt: number
   readonly retainCount: number
   readonly pod: PodName | undefined
+  /** Known with the pod. */
+  readonly launched: Launched
   readonly ended: Ended | undefined
   /** Somebody has deleted it; only a finalizer keeps it. */
   readonly leaving: boolean
@@ -69,6 +71,9 @@ export type Claim = Draft & {
 }
 
 export type PodName = { readonly name: string; readonly uid: string }
+
+/** The way that a sandbox got its pod, and why not in a faster one. */
+export type Launched = { readonly way: 'WARM' | 'PLACEHOLDER' | 'COLD'; readonly reason: string }
 
 const iso = (at: number): string => new Date(at).toISOString()
 
@@ -122,6 +127,7 @@ export function claimOf(service: Json): Claim | undefined {
     keyHash: orEmpty(notes[annotations.keyHash]),
     port: whole(objects(object(service.spec).ports)[0]?.port) ?? 0,
     pod: podIn(parsed(notes[annotations.pod])),
+    launched: launchedIn(notes[annotations.launch]),
     ended: endedIn(notes),
     leaving: text(metadata.deletionTimestamp) !== undefined,
     finalizers: Array.isArray(metadata.finalizers) ? metadata.finalizers.map(String) : []
@@ -167,6 +173,12 @@ function podIn({ name, uid }: Json): PodName | undefined {
   return given === undefined || by === undefined ? undefined : { name: given, uid: by }
 }
 
+/** Of a Service or a pod; what says nothing was made cold. */
+export function launchedIn(note: unknown): Launched {
+  const { way, reason } = parsed(note)
+  return { way: way === 'WARM' || way === 'PLACEHOLDER' ? way : 'COLD', reason: orEmpty(reason) }
+}
+
 /** The reason alone decides; the rest may have been written by a later version of us, or by anybody. */
 function endedIn(notes: Json): Ended | undefined {
   const reason = text(notes[annotations.terminatedReason])
@@ -198,7 +210,11 @@ export const endedNotes = (ended: Ended): Json => ({
 export const expiryNote = (at: number): Json => ({ [annotations.expiresAt]: iso(at) })
 export const usedNote = (at: number): Json => ({ [annotations.usedAt]: iso(at) })
 export const retainNote = (count: number): Json => ({ [annotations.retainCount]: String(count) })
-export const podNote = ({ name, uid }: PodName): Json => ({ [annotations.pod]: JSON.stringify({ name, uid }) })
+export const launchNote = (launched: Launched): Json => ({ [annotations.launch]: JSON.stringify(launched) })
+export const podNote = ({ name, uid, launched }: PodName & { readonly launched: Launched }): Json => ({
+  [annotations.pod]: JSON.stringify({ name, uid }),
+  ...launchNote(launched)
+})
 
 /** When a sandbox ends for good, however often it is retained. */
 export const lastMoment = ({ createdAt, spec }: Pick<Claim, 'createdAt' | 'spec'>): number =>

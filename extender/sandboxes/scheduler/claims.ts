@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache'
 import { type Claim, claimOf } from './claim.ts'
 import { type PodFacts, podFactsOf } from './pod-facts.ts'
 import type { Follower, Following, Json, Kubernetes, Log } from './ports.ts'
+import { isOlder } from './version.ts'
 
 const remembered = 10_000
 
@@ -27,11 +28,11 @@ export class Claims {
     this.#log = log
   }
 
-  /** Follows the API server from now on; `told` hears of every change. */
-  follow(kubernetes: Kubernetes, told: Told): void {
+  /** Follows the API server from now on; `told` hears of every change. The pods are told to somebody else, too. */
+  follow(kubernetes: Kubernetes, told: Told, alsoPods: Follower): void {
     this.#told = told
     const services = kubernetes.follow('services', this.#services())
-    this.#following = { services, pods: kubernetes.follow('pods', this.#podFollower()) }
+    this.#following = { services, pods: kubernetes.follow('pods', both(alsoPods, this.#podFollower())) }
   }
 
   get listed(): { readonly services: boolean; readonly pods: boolean } {
@@ -56,6 +57,11 @@ export class Claims {
     const pods = this.#pods.get(id)
     if (pod) return pods?.get(pod.uid)
     return pods?.values().find(({ owner }) => owner === uid)
+  }
+
+  /** All pods that were made for a claim, the recorded one among them. */
+  podsOf({ id, uid }: Claim): readonly PodFacts[] {
+    return [...(this.#pods.get(id)?.values() ?? [])].filter(({ owner }) => owner === uid)
   }
 
   /** What was last seen of a claim's pod, be it gone or not. */
@@ -88,10 +94,17 @@ export class Claims {
     if (isOlder(pod.version, this.#knownOf(pod)?.version ?? '')) return
     const pods = this.#pods.get(pod.id) ?? new Map<string, PodFacts>()
     this.#pods.set(pod.id, pods.set(pod.uid, pod))
-    // When it became ready is remembered, whatever becomes of it.
-    const readyAt = pod.readyAt ?? this.#last.get(pod.owner)?.readyAt
-    if (this.#claims.get(pod.id)?.uid === pod.owner) this.#last.set(pod.owner, { ...pod, readyAt })
+    this.#remember(pod)
     this.#told(pod.id)
+  }
+
+  /** When it became ready is remembered, whatever becomes of it. */
+  #remember(pod: PodFacts): void {
+    const claim = this.#claims.get(pod.id)
+    if (claim?.uid !== pod.owner || (claim.pod && claim.pod.uid !== pod.uid)) return
+    const last = this.#last.get(pod.owner)
+    const readyAt = pod.readyAt ?? (last?.uid === pod.uid ? last.readyAt : undefined)
+    this.#last.set(pod.owner, { ...pod, readyAt })
   }
 
   #knownOf({ id, uid, owner }: PodFacts): PodFacts | undefined {
@@ -160,8 +173,15 @@ export class Claims {
   }
 }
 
-/** True where both are decimal, as those of etcd are, and `a` is older. */
-function isOlder(a: string, b: string): boolean {
-  const decimal = /^\d+$/
-  return decimal.test(a) && decimal.test(b) && BigInt(a) < BigInt(b)
+function both(first: Follower, second: Follower): Follower {
+  return {
+    replace(objects) {
+      first.replace(objects)
+      second.replace(objects)
+    },
+    apply(type, json) {
+      first.apply(type, json)
+      second.apply(type, json)
+    }
+  }
 }

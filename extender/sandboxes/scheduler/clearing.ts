@@ -29,7 +29,8 @@ export class Clearing {
   async finish(claim: Claim): Promise<boolean> {
     const { keys, claims, record, settings } = this.#parts
     const sandbox = sandboxOf(claim, claims.podOf(claim), settings)
-    await this.#removePod(claim)
+    await this.removePod({ name: claim.pod?.name ?? podNameOf(claim), uid: claim.pod?.uid })
+    for (const pod of claims.podsOf(claim)) if (pod.uid !== claim.pod?.uid) await this.removePod(pod)
     // Before the Service goes: else a key would be answered by nobody.
     await keys.remember(sandbox)
     if (!(await this.#tell(claim, sandbox))) return false
@@ -37,12 +38,8 @@ export class Clearing {
     return true
   }
 
-  async #removePod(claim: Claim): Promise<void> {
-    const name = claim.pod?.name ?? podNameOf(claim)
-    done(
-      await this.#parts.record.ask(kubernetes => kubernetes.remove('pods', name, claim.pod?.uid)),
-      `to delete pod ${name}`
-    )
+  async removePod({ name, uid }: { readonly name: string; readonly uid: string | undefined }): Promise<void> {
+    done(await this.#parts.record.ask(kubernetes => kubernetes.remove('pods', name, uid)), `to delete pod ${name}`)
   }
 
   async #tell(claim: Claim, sandbox: Parameters<Outbox['deliver']>[1]): Promise<boolean> {

@@ -7,6 +7,8 @@ export type Decision =
   | { readonly what: 'wait'; readonly until: number }
   /** It has no pod: whoever claimed it did not come to that. */
   | { readonly what: 'launch' }
+  /** It has more pods than its own: two were at it, or one that died. */
+  | { readonly what: 'tidy'; readonly strays: readonly PodFacts[] }
   | { readonly what: 'end'; readonly ended: Ended }
   /** It has ended; what is left of it goes. */
   | { readonly what: 'finish' }
@@ -17,6 +19,8 @@ export type View = {
   readonly pod: PodFacts | undefined
   /** As it was last seen. */
   readonly last: PodFacts | undefined
+  /** Pods that were made for it beside its own. */
+  readonly strays: readonly PodFacts[]
   /** Whether pods are listed, so that one that is not known is not there. */
   readonly listed: boolean
   /** Whether this process ended it, and so is the one to clear up. */
@@ -33,7 +37,11 @@ const finishGraceMs = 5_000
 export function decide(view: View, settings: Pick<Settings, 'startTimeoutMs'>): Decision {
   const { claim } = view
   if (claim.ended) return finishing(claim.ended, view)
-  return leavingOf(view) ?? expiry(view) ?? ofPod(view, settings)
+  return leavingOf(view) ?? expiry(view) ?? untidy(view) ?? ofPod(view, settings)
+}
+
+function untidy({ claim, strays }: View): Decision | undefined {
+  return claim.pod && strays.length > 0 ? { what: 'tidy', strays } : undefined
 }
 
 function finishing(ended: Ended, { mine, now }: View): Decision {
@@ -63,9 +71,9 @@ export function idleDeadline({ spec, usedAt }: Claim, pod: PodFacts | undefined)
 function ofPod(view: View, { startTimeoutMs }: Pick<Settings, 'startTimeoutMs'>): Decision {
   const { claim, pod, listed, last } = view
   const next = Math.min(deadlineOf(claim), idleDeadline(claim, pod))
-  if (pod?.failure) return failed(view, pod.failure)
   const late = claim.createdAt + startTimeoutMs
   if (claim.pod === undefined) return launching(view, { next, late })
+  if (pod?.failure) return failed(view, pod.failure)
   if (pod === undefined && listed) return failed(view, absenceOf(last, claim.pod.name))
   if (pod === undefined || pod.readyAt !== undefined) return { what: 'wait', until: next }
   return starting(view, { next, late })
@@ -75,11 +83,13 @@ type Times = { readonly next: number; readonly late: number }
 
 /** What has no pod gets one, for as long as it might still start in time. */
 function launching(view: View, { next, late }: Times): Decision {
-  const { claim, now } = view
+  const { claim, now, listed } = view
   const from = claim.createdAt + launchGraceMs
   if (now >= late)
     return failed(view, { code: 'START_TIMEOUT', message: `no pod was made for it ${within(claim, late)}` })
-  return now >= from ? { what: 'launch' } : { what: 'wait', until: Math.min(next, from) }
+  if (now < from) return { what: 'wait', until: Math.min(next, from) }
+  // Once the pods are listed one looks again: only then it is known that it has none.
+  return listed ? { what: 'launch' } : { what: 'wait', until: Math.min(next, late) }
 }
 
 const within = ({ createdAt }: Claim, late: number): string => `within ${(late - createdAt) / 1000} s`

@@ -94,8 +94,9 @@ export class Keeper {
 
   #view(claim: Claim): View {
     const { claims, clock } = this.#parts
-    const [pod, last] = [claims.podOf(claim), claims.lastOf(claim)]
-    return { claim, pod, last, listed: claims.listed.pods, mine: this.#mine.has(claim.uid), now: clock.wall() }
+    const [pod, last, mine] = [claims.podOf(claim), claims.lastOf(claim), this.#mine.has(claim.uid)]
+    const strays = claims.podsOf(claim).filter(({ uid, leaving }) => uid !== pod?.uid && !leaving)
+    return { claim, pod, last, strays, mine, listed: claims.listed.pods, now: clock.wall() }
   }
 
   async #work(view: View, decision: Exclude<Decision, { what: 'wait' }>): Promise<void> {
@@ -120,6 +121,9 @@ export class Keeper {
       case 'launch':
         await this.#launch(claim)
         return
+      case 'tidy':
+        for (const stray of decision.strays) await this.#parts.clearing.removePod(stray)
+        return
       case 'end':
         if (await this.#isThereAfterAll(view)) return
         await this.end(
@@ -135,7 +139,7 @@ export class Keeper {
 
   /** One that still has no pod afterwards is tried again after a while. */
   async #launch(claim: Claim): Promise<void> {
-    const after = await this.#parts.launcher.launch(claim)
+    const after = await this.#parts.launcher.resume(claim)
     if (after !== undefined && after.pod === undefined && after.ended === undefined)
       throw new Error(`there is no pod ${podNameOf(claim)} yet`)
   }

@@ -17,7 +17,8 @@ import { Launcher } from './launcher.ts'
 import { Lifetimes } from './lifetimes.ts'
 import { type SandboxMetrics, sandboxMetrics } from './metrics.ts'
 import { Outbox } from './outbox.ts'
-import type { Kubernetes, Log, Publisher, Settings } from './ports.ts'
+import type { Configure, Kubernetes, Log, Publisher, Settings } from './ports.ts'
+import { openPools } from './pool/open.ts'
 import { Record } from './record.ts'
 import { schedulerService } from './service.ts'
 import type { Templates } from './templates.ts'
@@ -28,6 +29,7 @@ export type SchedulerParts = {
   /** Absent: nobody is told of the end of sandboxes, and no finalizer keeps them. */
   readonly publisher?: Publisher
   readonly templates: Templates
+  readonly configure: Configure
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
@@ -50,12 +52,13 @@ export function openScheduler(given: SchedulerParts): SandboxScheduler {
   const keys = new Keys({ store, metrics, settings })
   const parts = { ...given, metrics, claims, hub, keys, record: new Record({ kubernetes, claims, clock }) }
   const outbox = publisher && new Outbox({ ...parts, publisher, ending: ending.signal })
-  const launcher = new Launcher(parts)
+  const pools = openPools({ ...parts, listed: () => claims.listed.pods })
+  const launcher = new Launcher({ ...parts, adopter: pools.adopter })
   const keeper = new Keeper({ ...parts, launcher, clearing: new Clearing({ ...parts, outbox }) })
   const claimer = new Claimer({ ...parts, withEvents: outbox !== undefined })
   const creator = new Creator({ ...parts, launcher, claimer })
   const teller = new Teller({ claims, hub, keys, keeper, metrics, clock, settings })
-  claims.follow(kubernetes, (id, gone) => teller.changed(id, gone))
+  claims.follow(kubernetes, (id, gone) => teller.changed(id, gone), pools.follower)
   keeper.start()
   const listed = (): string | undefined =>
     claims.listed.services && claims.listed.pods ? undefined : 'sandboxes are not listed yet'
@@ -65,6 +68,7 @@ export function openScheduler(given: SchedulerParts): SandboxScheduler {
     async stop() {
       ending.abort()
       keeper.stop()
+      pools.stop()
       await claims.stop()
     }
   }
@@ -103,9 +107,11 @@ class Teller {
   #tell(claim: Claim): void {
     const { claims, hub, metrics, settings } = this.#parts
     const pod = claims.podOf(claim)
-    if (pod?.readyAt !== undefined && !this.#ready.has(claim.uid)) {
+    const { way } = claim.launched
+    // A warm one was ready before: whoever gives it away counts it.
+    if (claim.pod && way !== 'WARM' && pod?.readyAt !== undefined && !this.#ready.has(claim.uid)) {
       this.#ready.add(claim.uid)
-      metrics.readySeconds.observe({ launch: 'COLD' }, Math.max(0, pod.readyAt - claim.createdAt) / 1000)
+      metrics.readySeconds.observe({ launch: way }, Math.max(0, pod.readyAt - claim.createdAt) / 1000)
     }
     // Of an end one hears once, whatever becomes of what is left.
     if (this.#ended.has(claim.uid)) return

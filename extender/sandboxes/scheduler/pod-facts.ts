@@ -1,10 +1,10 @@
-import { labels } from '../labels.ts'
-import type { Failure, FailureCode } from './claim.ts'
+import { annotations, labels } from '../labels.ts'
+import { type Failure, type FailureCode, type Launched, launchedIn } from './claim.ts'
 import { object, objects, text, time, whole } from './json.ts'
 import type { Json } from './ports.ts'
 
-/** What matters of a pod. */
-export type PodFacts = {
+/** What matters of a sandbox's pod. */
+export type PodFacts = Observed & {
   readonly name: string
   readonly uid: string
   readonly version: string
@@ -12,6 +12,11 @@ export type PodFacts = {
   readonly id: string
   /** The uid of the claim that owns it. */
   readonly owner: string
+  readonly launched: Launched
+}
+
+/** How a pod fares, whoever has it. */
+type Observed = {
   readonly node: string
   readonly ip: string
   readonly readyAt: number | undefined
@@ -26,15 +31,23 @@ export type PodFacts = {
 
 export function podFactsOf(pod: Json): PodFacts | undefined {
   const metadata = object(pod.metadata)
-  const status = object(pod.status)
   const [name, uid] = [text(metadata.name), text(metadata.uid)]
   const id = text(object(metadata.labels)[labels.id])
   if (name === undefined || uid === undefined || id === undefined) return undefined
-  const leaving = text(metadata.deletionTimestamp) !== undefined
   return {
-    ...{ name, uid, id, leaving },
+    ...{ name, uid, id },
+    ...observed(pod),
     version: orEmpty(metadata.resourceVersion),
     owner: orEmpty(objects(metadata.ownerReferences).find(({ kind }) => kind === 'Service')?.uid),
+    launched: launchedIn(object(metadata.annotations)[annotations.launch])
+  }
+}
+
+export function observed(pod: Json): Observed {
+  const status = object(pod.status)
+  const leaving = text(object(pod.metadata).deletionTimestamp) !== undefined
+  return {
+    leaving,
     node: orEmpty(object(pod.spec).nodeName),
     ip: orEmpty(status.podIP),
     readyAt: leaving ? undefined : readyAtOf(status),

@@ -6,6 +6,8 @@ export type Json = Readonly<Record<string, unknown>>
 export type Answer = { readonly status: number; readonly body: Json; readonly retryAfterMs?: number }
 
 export type Kind = 'services' | 'pods'
+/** Of the whole cluster. */
+export type ClusterKind = 'priorityclasses'
 
 /** Told of all objects with the label `managed`, in the server's order. */
 export interface Follower {
@@ -27,18 +29,21 @@ export type Note = {
   readonly note: string
 }
 
-/** The objects of one namespace. Every HTTP status is an answer; a call throws only where no answer came. */
+/** The objects of one namespace, and what it needs of the whole cluster. Every HTTP status is an answer; a call throws only where no answer came. */
 export interface Kubernetes {
-  create(kind: Kind, object: Json): Promise<Answer>
+  create(kind: Kind | ClusterKind, object: Json): Promise<Answer>
   get(kind: Kind, name: string): Promise<Answer>
   /** A JSON merge patch; a uid and a resourceVersion in its metadata are preconditions, and answered with 409. */
   patch(kind: Kind, name: string, patch: Json): Promise<Answer>
-  /** The uid is a precondition. */
-  remove(kind: Kind, name: string, uid?: string): Promise<Answer>
+  /** The uid, and the version beside it, are preconditions. */
+  remove(kind: Kind, name: string, uid?: string, version?: string): Promise<Answer>
   follow(kind: Kind, follower: Follower): Following
   /** Never throws; a lost one is no harm. */
   note(note: Note): void
 }
+
+/** Posts the configuration of a sandbox to its pod. Answers the HTTP status; throws where no answer came. */
+export type Configure = (url: string, env: Readonly<Record<string, string>>) => Promise<number>
 
 /** Whoever tells the world that a sandbox has ended. Resolves once the event is durable; the same event again is harmless. */
 export interface Publisher {
@@ -51,6 +56,9 @@ export interface Log {
   warn(fields: object, message: string): void
   error(fields: object, message: string): void
 }
+
+/** How many pods of a template are made ahead of need. */
+export type PoolSize = { readonly way: 'warm' | 'placeholder'; readonly template: string; readonly size: number }
 
 /** Decided once, at the start. Durations are milliseconds. */
 export type Settings = {
@@ -70,4 +78,6 @@ export type Settings = {
   readonly holdMs: number
   /** Everything is looked at anew so often. */
   readonly resyncMs: number
+  /** What stands ready ahead of need. */
+  readonly pools: readonly PoolSize[]
 }

@@ -1,9 +1,9 @@
 import { Code } from '@connectrpc/connect'
 import { annotations as gangNotes } from '../../../policies/names.ts'
-import { isReserved, labels } from '../labels.ts'
+import { configPath, isReserved, labels } from '../labels.ts'
 import { refusal } from '../refusals.ts'
-import { type Claim, generationOf, podNameOf } from './claim.ts'
-import { object, objects, whole } from './json.ts'
+import { type Claim, generationOf, type Launched, launchNote, podNameOf } from './claim.ts'
+import { object, objects, text, whole } from './json.ts'
 import type { Json } from './ports.ts'
 
 /** A pod template, as in a Deployment: metadata with labels and annotations, and a spec. */
@@ -11,6 +11,7 @@ export type Template = Json
 
 /** What the sandbox runs where nothing else is configured. */
 export const defaultTemplate = (image: string): Template => ({
+  metadata: { annotations: { [configPath]: '/_config' } },
   spec: {
     containers: [
       {
@@ -53,8 +54,14 @@ function problemOf(template: Template): string | undefined {
   const reserved = [...Object.keys(object(own)), ...Object.keys(object(annotations))].find(isReserved)
   if (reserved !== undefined)
     return `sets ${reserved}, and only muster may: by such labels a Service chooses where traffic goes`
+  const path = object(annotations)[configPath]
+  if (path !== undefined && !/^\/[\w./-]*$/.test(text(path) ?? '')) return `sets ${configPath} to what is no path`
   return portOf(template) === undefined ? 'has no containerPort, so that nobody could reach it' : undefined
 }
+
+/** Where a running sandbox of that template takes its variables; undefined where it takes none. */
+export const configPathOf = (template: Template): string | undefined =>
+  text(object(object(template.metadata).annotations)[configPath])
 
 /** The port of a template's sandboxes: the first one of its containers. */
 export function portOf(template: Template): number | undefined {
@@ -73,32 +80,59 @@ const careful = {
 const carefulPod = { runAsNonRoot: true, runAsUser: 65_532, seccompProfile: { type: 'RuntimeDefault' } }
 const carefulContainer = { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] }, privileged: false }
 
-/** The pod of a claim. Its deadline is a backstop for the time when nobody of us is there to end it. */
-export function podOf(claim: Claim, template: Template): Json {
-  const { labels: own, annotations } = object(template.metadata)
+/** The spec of a pod of that template, with those variables in every container. */
+export function carefulSpec(template: Template, env: readonly Json[] = []): Json {
   const spec = object(template.spec)
-  const env = envOf(claim)
+  return {
+    ...careful,
+    ...spec,
+    securityContext: { ...carefulPod, ...object(spec.securityContext) },
+    containers: objects(spec.containers).map(container => contained(container, env)),
+    ...(spec.initContainers !== undefined && {
+      initContainers: objects(spec.initContainers).map(container => contained(container, env))
+    })
+  }
+}
+
+/** How a claim's pod is to be made; the node is one where room was made for it. */
+export type Start = { readonly launched: Launched; readonly node?: string }
+
+/** The pod of a claim. Its deadline is a backstop for the time when nobody of us is there to end it. */
+export function podOf(claim: Claim, template: Template, { launched, node }: Start): Json {
+  const { labels: own, annotations } = object(template.metadata)
+  const spec = carefulSpec(template, envOf(claim))
   return {
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: {
       name: podNameOf(claim),
       labels: { ...object(own), ...labelsOf(claim) },
-      annotations: { ...object(annotations), ...schedulingOf(claim) },
-      ownerReferences: [{ apiVersion: 'v1', kind: 'Service', name: claim.id, uid: claim.uid, controller: true }]
+      annotations: { ...object(annotations), ...schedulingOf(claim), ...launchNote(launched) },
+      ownerReferences: [ownerOf(claim)]
     },
     spec: {
-      ...careful,
       ...spec,
-      activeDeadlineSeconds: Math.ceil(claim.spec.maxLifetimeMs / 1000),
-      securityContext: { ...carefulPod, ...object(spec.securityContext) },
-      containers: objects(spec.containers).map(container => contained(container, env)),
-      ...(spec.initContainers !== undefined && {
-        initContainers: objects(spec.initContainers).map(container => contained(container, env))
-      })
+      ...(node !== undefined && { affinity: preferring(node, object(spec.affinity)) }),
+      activeDeadlineSeconds: Math.ceil(claim.spec.maxLifetimeMs / 1000)
     }
   }
 }
+
+/** A wish, not a must: where somebody else was faster on that node, any other will do. */
+function preferring(node: string, affinity: Json): Json {
+  const given = object(affinity.nodeAffinity)
+  const matchFields = [{ key: 'metadata.name', operator: 'In', values: [node] }]
+  const preferred = [
+    ...objects(given.preferredDuringSchedulingIgnoredDuringExecution),
+    { weight: 100, preference: { matchFields } }
+  ]
+  return { ...affinity, nodeAffinity: { ...given, preferredDuringSchedulingIgnoredDuringExecution: preferred } }
+}
+
+/** It goes with its claim, whoever deletes that. */
+export const ownerOf = ({ id, uid }: Claim): Json => ({
+  ...{ apiVersion: 'v1', kind: 'Service', name: id, uid, controller: true }
+})
 
 function contained(container: Json, env: readonly Json[]): Json {
   const given = objects(container.env).filter(({ name }) => !env.some(each => each.name === name))
@@ -106,12 +140,17 @@ function contained(container: Json, env: readonly Json[]): Json {
   return { ...container, env: [...given, ...env], securityContext }
 }
 
-function envOf({ id, projectId, spec }: Claim): readonly Json[] {
-  const own = { SANDBOX_ID: id, SANDBOX_PROJECT: projectId }
-  return Object.entries({ ...spec.env, ...own }).map(([name, value]) => ({ name, value }))
-}
+/** The variables of a sandbox. */
+export const variablesOf = ({ id, projectId, spec }: Claim): Readonly<Record<string, string>> => ({
+  ...spec.env,
+  SANDBOX_ID: id,
+  SANDBOX_PROJECT: projectId
+})
 
-const labelsOf = (claim: Claim): Json => ({
+const envOf = (claim: Claim): readonly Json[] =>
+  Object.entries(variablesOf(claim)).map(([name, value]) => ({ name, value }))
+
+export const labelsOf = (claim: Claim): Json => ({
   [labels.managed]: 'true',
   [labels.id]: claim.id,
   [labels.project]: claim.projectId,

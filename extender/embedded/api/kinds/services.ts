@@ -94,6 +94,8 @@ function addresses({ type, clusterIP, clusterIPs }: Fields, before: Fields): Fie
 function withAddress(service: KubeObject, { store, random, resource }: Context): KubeObject {
   const spec = fields(service['spec'])
   if (spec['type'] === 'ExternalName') return service
+  // One without an address takes nothing of anybody's.
+  if (isHeadless(spec)) return withField(service, 'spec', { ...spec, clusterIPs: spec['clusterIPs'] ?? ['None'] })
   const taken = takenBy(store, service)
   refuse(resource, service.metadata.name, takenProblems(spec, taken))
   const [listed] = texts(spec['clusterIPs'])
@@ -106,6 +108,9 @@ function withAddress(service: KubeObject, { store, random, resource }: Context):
   }))
   return withField(service, 'spec', { ...spec, ports, ...address })
 }
+
+const isHeadless = (spec: Fields): boolean =>
+  spec['clusterIP'] === 'None' && !isOutside(spec) && list(spec['ports']).every(({ nodePort }) => !nodePort)
 
 /** What other services have. */
 type Taken = { readonly addresses: ReadonlySet<unknown>; readonly ports: Set<unknown> }
