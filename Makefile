@@ -10,7 +10,7 @@ PROFILE ?=
 NODES ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build programs test start-minikube deploy-scheduler remove-scheduler \
+.PHONY: help setup build programs test coverage start-minikube deploy-scheduler remove-scheduler \
 	basic-integration-test priority-integration-test group-integration-test \
 	proto docker-build k8s-deploy k8s-remove k8s-demo run-scheduler run-global run-events run-activator run-mock
 
@@ -40,6 +40,9 @@ bin/%: Makefile
 
 test: ## everything that a change must pass
 	npm test
+
+coverage: ## the tests, with an HTML report in coverage/
+	npm run coverage
 
 start-minikube: ## start a minikube cluster of NODES nodes (PROFILE=name)
 	minikube start --nodes $(NODES) $(if $(PROFILE),-p $(PROFILE))

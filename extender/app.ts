@@ -11,7 +11,7 @@ import Fastify, {
 import type { Registry } from 'prom-client'
 import { gangRoutes, type Reports } from './api/gangs.ts'
 import { systemClock } from './clock.ts'
-import { reasonOf } from './errors.ts'
+import { NotNow, reasonOf } from './errors.ts'
 import { type Check, healthRoutes } from './telemetry/health.ts'
 import { metricsRoute } from './telemetry/metrics.ts'
 import { readBody } from './verbs/body.ts'
@@ -63,7 +63,7 @@ export function buildApi(
 function server(logger: FastifyBaseLogger, serverFactory: FastifyServerFactory): FastifyInstance {
   const refuse = (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const { status, said } = answerTo(error, request)
-    if (status >= 500) logger.error({ err: error }, 'failed to answer a request')
+    if (status >= 500 && !(error instanceof NotNow)) logger.error({ err: error }, 'failed to answer a request')
     return reply.code(status).send({ error: said })
   }
   const app = Fastify({
@@ -95,6 +95,7 @@ const sentences: Readonly<Record<string, (request: FastifyRequest) => string>> =
 
 function answerTo(error: unknown, request: FastifyRequest): { readonly status: number; readonly said: string } {
   const { statusCode: status = 500, code = '' } = error instanceof Error ? (error as Partial<FastifyError>) : {}
+  if (error instanceof NotNow) return { status, said: error.message }
   if (status >= 500) return { status, said: 'muster failed to answer; its log says why' }
   return { status, said: sentences[code]?.(request) ?? reasonOf(error) }
 }

@@ -1,6 +1,6 @@
 import { parseDuration, parseInteger } from '../policies/parse.ts'
 import { UsageError } from './errors.ts'
-import { logLevels, type OptionName, row } from './options.ts'
+import { logLevels, logModes, type OptionName, row } from './options.ts'
 import { fromEnvironment, fromFile, fromFlags, type Source } from './sources.ts'
 
 export { optionHelp } from './options.ts'
@@ -26,6 +26,7 @@ export type Config = {
   readonly resyncMs: number
   /** What is under way after SIGTERM may take so long. */
   readonly drainTimeoutMs: number
+  readonly logMode: LogMode
   readonly logLevel: LogLevel
   /** Only for `scheduler-config`: where kube-scheduler reaches muster. */
   readonly extender: string | undefined
@@ -52,6 +53,7 @@ export type Address = { readonly host: string; readonly port: number }
 export const profileNames = ['muster', 'custom-scheduler'] as const
 export type ProfileName = (typeof profileNames)[number]
 export type LogLevel = (typeof logLevels)[number]
+export type LogMode = (typeof logModes)[number]
 
 /** Timers count no further than 24.8 days, and nobody means so much. */
 const longestMs = 24 * 3_600_000
@@ -95,10 +97,17 @@ function read(sources: readonly Source[]): Config {
     repairTimeoutMs: duration('repair-timeout', 1_000),
     resyncMs: duration('resync', 1_000),
     drainTimeoutMs: duration('drain-timeout', 0),
-    logLevel: oneOf(get('log-level'), logLevels),
+    ...logging(get),
     extender: get('extender').text,
     extenderTls: { ca: get('ca').text, identity: pair(get('client-cert'), get('client-key')) }
   })
+}
+
+function logging(get: (name: OptionName) => Value): Pick<Config, 'logMode' | 'logLevel'> {
+  const logMode = oneOf(get('log-mode'), logModes)
+  const level = get('log-level')
+  const fallback = logMode === 'development' ? 'debug' : 'info'
+  return { logMode, logLevel: oneOf({ ...level, text: level.text ?? fallback }, logLevels) }
 }
 
 function tlsFiles(get: (name: OptionName) => Value): TlsFiles | undefined {

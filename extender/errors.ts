@@ -3,6 +3,12 @@ export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
 
+/** What was asked has no answer at this moment; asked again later it has. Shown as its message alone. */
+export class NotNow extends Error {
+  override readonly name = 'NotNow'
+  readonly statusCode = 503
+}
+
 /** A promise that muster makes to itself does not hold; nothing decided after it can be trusted. */
 export class InvariantViolation extends Error {
   override readonly name = 'InvariantViolation'

@@ -1,15 +1,17 @@
 import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { pino, type Logger } from 'pino'
+import type { Logger } from 'pino'
 import { Gauge, Registry } from 'prom-client'
-import type { Profile } from '../policies/framework.ts'
-import { customScheduler, muster } from '../policies/index.ts'
 import { type AppParts, buildApi, buildApp } from './app.ts'
 import { systemClock } from './clock.ts'
 import type { Config } from './config.ts'
 import { InvariantViolation, reasonOf } from './errors.ts'
 import { keepsAnnotation } from './gangs/dialects.ts'
 import { Gangs } from './gangs/gangs.ts'
+import { profilesOf } from './gangs/profiles.ts'
+import type { Life, WorldPorts } from './gangs/life.ts'
+import { Lives, type Logic } from './gangs/lives.ts'
+import { type GangMetrics, gangMetrics } from './gangs/metrics.ts'
 import type { ApiServer } from './kubernetes/api-server.ts'
 import { Binder } from './kubernetes/binder.ts'
 import { Cache } from './kubernetes/cache.ts'
@@ -21,7 +23,7 @@ import { Nominator } from './kubernetes/nominator.ts'
 import { Projector } from './kubernetes/projections.ts'
 import { Listener } from './listener.ts'
 import { State } from './state.ts'
-import type { Check } from './telemetry/health.ts'
+import { logger } from './telemetry/logs.ts'
 import { processMetrics } from './telemetry/metrics.ts'
 import { Certificates } from './tls.ts'
 import { Underway } from './verbs/underway.ts'
@@ -34,7 +36,7 @@ const closeMs = 1_000
 
 /** Runs the extender until SIGTERM or SIGINT. */
 export async function serve(config: Config): Promise<void> {
-  const log = pino({ level: config.logLevel, base: null })
+  const log = logger(config, process.stdout)
   endOnSurprise(log)
   const registry = new Registry()
   processMetrics(registry, version)
@@ -44,39 +46,34 @@ export async function serve(config: Config): Promise<void> {
     metrics,
     ...(config.kubeconfig === undefined ? {} : { kubeconfig: config.kubeconfig })
   })
-  const [state, projector] = [new State(), new Projector({ keepAnnotation: keepsAnnotation })]
-  const cache = new Cache({ api, clock: systemClock, random: Math.random, log, metrics, projector, state })
-  const gangs = buildGangs({ config, log, registry, metrics, api, state })
-
-  const life = { ready: false, closing: false, minor: 0 }
+  const told = { closing: false, minor: 0 }
+  const projector = new Projector({ keepAnnotation: keepsAnnotation })
+  const surroundings = { config, log, metrics, api, projector, knew: (minor: number) => void (told.minor = minor) }
+  const [world, ofGangs] = [worldOf(surroundings), gangMetrics(registry)]
+  const lives = new Lives({
+    ...{ clock: systemClock, log, metrics: ofGangs, tookOver: rebuildReport(registry, log) },
+    build: life => build({ ...surroundings, life, world, ofGangs }),
+    onViolation: error => endWith(log, error)
+  })
   const verbs = {
-    gangs,
-    ready: () => life.ready,
+    gangs: lives,
+    ready: () => lives.ready,
     project: projector.pod,
-    absentIsUnresolvable: () => life.minor >= 36,
+    absentIsUnresolvable: () => told.minor >= 36,
     underway: new Underway()
   }
-  const checks = [...cache.checks(), ...lifeChecks(life)]
-  const listeners = await open(config, { verbs, reports: gangs.reports, checks, registry, logger: log }, log)
+  const checks = [
+    ...lives.checks(),
+    { name: 'not closing', problem: () => (told.closing ? 'closing' : undefined) },
+    { name: 'gangs', problem: () => lives.problem }
+  ]
+  const listeners = await open(config, { verbs, reports: lives.reports, checks, registry, logger: log }, log)
   onSignal(async signal => {
-    life.closing = true
+    told.closing = true
     log.info({ signal }, 'closing')
     await drain(config.drainTimeoutMs, verbs.underway, listeners)
   })
-
-  const from = systemClock.now()
-  await cache.start()
-  life.minor = await minorVersion(api)
-  gangs.start()
-  life.ready = true
-  report((systemClock.now() - from) / 1000, registry, log)
-}
-
-function lifeChecks(life: { readonly ready: boolean; readonly closing: boolean }): readonly Check[] {
-  return [
-    { name: 'not closing', problem: () => (life.closing ? 'closing' : undefined) },
-    { name: 'gangs', problem: () => (life.ready ? undefined : 'not taken over yet') }
-  ]
+  lives.start()
 }
 
 type Listeners = { readonly verbs: Listener; readonly api: Listener }
@@ -111,35 +108,53 @@ function isLoopback(host: string): boolean {
   return /^(localhost|127(\.\d+){3}|::1)$/.test(host)
 }
 
-function report(seconds: number, registry: Registry, log: Logger): void {
+/** Tells of each life that has taken over. */
+function rebuildReport(registry: Registry, log: Logger): (seconds: number) => void {
   const rebuild = new Gauge({
     name: 'muster_rebuild_duration_seconds',
-    help: 'Time from the start to the moment when everything was listed and taken over.',
+    help: 'Time from the start, or from beginning anew, to the moment when everything was listed and taken over.',
     registers: [registry]
   })
-  rebuild.set(seconds)
-  log.info({ seconds }, 'ready')
+  return seconds => {
+    rebuild.set(seconds)
+    log.info({ seconds }, 'ready')
+  }
 }
 
-type Wiring = {
+type Surroundings = {
   readonly config: Config
   readonly log: Logger
-  readonly registry: Registry
   readonly metrics: KubernetesMetrics
   readonly api: ApiServer
-  readonly state: State
+  readonly projector: Projector
+  /** Told the API server's minor version. */
+  readonly knew: (minor: number) => void
 }
 
-function buildGangs({ config, log, registry, metrics, api, state }: Wiring): Gangs {
-  // Without a lease there is one life at a time, and a later one starts later.
-  const epoch = systemClock.wall()
+/** What writes to the API server; it remembers nothing that a new life must not know. */
+function worldOf({ api, metrics, log }: Surroundings): WorldPorts {
   const clock = systemClock
-  return new Gangs({
-    ...{ state, clock, log, registry, concurrency, epoch: () => epoch },
+  return {
     binder: new Binder({ api, clock, random: Math.random, metrics }),
     nominator: new Nominator(api, metrics),
     terminator: new Evictor(api, metrics),
-    recorder: new EventRecorder({ api, clock, log, metrics, instance: hostname().slice(0, 128) }),
+    recorder: new EventRecorder({ api, clock, log, metrics, instance: hostname().slice(0, 128) })
+  }
+}
+
+type Birth = Surroundings & { readonly life: Life; readonly world: WorldPorts; readonly ofGangs: GangMetrics }
+
+/** Everything of one life: the picture of the cluster, and what decides on it. */
+function build({ config, log, metrics, api, projector, knew, life, world, ofGangs }: Birth): Logic {
+  const state = new State()
+  const surprised = (error: unknown): void => life.surprised(error)
+  const parts = { api, clock: systemClock, random: Math.random, log, metrics, projector, state }
+  const cache = new Cache({ ...parts, handlerFailed: surprised })
+  // Without a lease there is one life at a time, and a later one starts later.
+  const epoch = systemClock.wall()
+  const gangs = new Gangs({
+    ...{ state, clock: life.clock, random: Math.random, log, metrics: ofGangs, concurrency, epoch: () => epoch },
+    ...life.ports(world),
     profiles: profilesOf(config),
     priorityCap: namespace => config.priorityCaps.get(namespace) ?? 0,
     settleMs: config.gangSettleMs,
@@ -147,15 +162,13 @@ function buildGangs({ config, log, registry, metrics, api, state }: Wiring): Gan
     repairMs: config.repairTimeoutMs,
     resyncMs: config.resyncMs,
     bindTimeoutMs: config.bindTimeoutMs,
-    onViolation: error => endWith(log, error)
+    onViolation: surprised
   })
-}
-
-/** By scheduler name. */
-function profilesOf({ schedulerNames, onePodPerNode }: Config): ReadonlyMap<string, Profile> {
-  const planned = [...schedulerNames].filter(([, profile]) => profile === 'custom-scheduler').map(([name]) => name)
-  const custom = customScheduler(new Set(onePodPerNode ? planned : []))
-  return new Map([...schedulerNames].map(([name, profile]) => [name, profile === 'muster' ? muster : custom]))
+  const read = async (): Promise<void> => {
+    await cache.start()
+    knew(await minorVersion(api))
+  }
+  return { gangs, checks: cache.checks(), read, stop: () => cache.stop() }
 }
 
 /** The API server's minor version: newer kube-schedulers read a short filter answer as a long one. */

@@ -1,3 +1,4 @@
+export const logModes = ['production', 'development'] as const
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
 /** What users may say, one row each: the flag, `MUSTER_` + the flag in capitals, and the same key in the file. */
@@ -53,7 +54,12 @@ const options = {
     help: 'after SIGTERM, gangs at the barrier may finish for so long'
   },
   resync: { hint: 'DURATION', fallback: '30s', help: 'everything is looked at again so often' },
-  'log-level': { hint: 'LEVEL', fallback: 'info', help: logLevels.join(', ') },
+  'log-mode': {
+    hint: 'MODE',
+    fallback: 'production',
+    help: 'production: one JSON object a line; development: text for people, from level debug on'
+  },
+  'log-level': { hint: 'LEVEL', help: `${logLevels.join(', ')} (default info; in development debug)` },
   extender: { hint: 'URL', help: "muster's address as kube-scheduler sees it (scheduler-config)" },
   ca: { hint: 'FILE', help: "PEM certificates of muster's signers, on kube-scheduler's host (scheduler-config)" },
   'client-cert': { hint: 'FILE', help: 'PEM certificate that kube-scheduler shows muster (scheduler-config)' },

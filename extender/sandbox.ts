@@ -1,4 +1,3 @@
-import { createClient } from '@connectrpc/connect'
 import { createConnectTransport } from '@connectrpc/connect-node'
 import { type Logger, pino } from 'pino'
 import { Registry } from 'prom-client'
@@ -9,10 +8,10 @@ import { SandboxCluster } from './sandbox-cluster.ts'
 import { postConfiguration } from './sandbox-configuration.ts'
 import { type PoolOptions, poolsOf } from './sandbox-pools.ts'
 import { canStartRedis, startRedis } from './sandbox-redis.ts'
+import { Publisher as EventsPublisher } from './sandboxes/events/publisher.ts'
 import { MemoryStore } from './sandboxes/idempotence/memory.ts'
 import { RedisStore } from './sandboxes/idempotence/redis.ts'
 import type { IdempotenceStore } from './sandboxes/idempotence-store.ts'
-import { EventsService } from './sandboxes/proto/generated/sandbox/v1/events_pb.js'
 import { SchedulerService } from './sandboxes/proto/generated/sandbox/v1/scheduler_pb.js'
 import { sandboxRoutes } from './sandboxes/rest.ts'
 import { openScheduler } from './sandboxes/scheduler/open.ts'
@@ -91,7 +90,7 @@ async function start(ground: Ground, closing: Closing): Promise<string> {
   const { options, log, registry, settings } = ground
   const kubernetes = options.kubernetes ?? (await clusterOf(ground, closing))
   const store = await storeOf(ground, closing)
-  const publisher = options.enableEvents ? (options.publisher ?? publisherTo(options.events)) : undefined
+  const publisher = options.enableEvents ? (options.publisher ?? publisherOf(ground, closing)) : undefined
   const templates = templatesOf(options)
   const { configure = postConfiguration } = options
   const parts = { ...ground, kubernetes, store, templates, configure, ...(publisher && { publisher }) }
@@ -179,13 +178,12 @@ async function openStore({ options, log, clock, settings }: Ground, closing: Clo
   return RedisStore.open({ url: own.url, log, ...times })
 }
 
-function publisherTo(url = 'http://127.0.0.1:50053'): Publisher {
-  const client = createClient(EventsService, createConnectTransport({ baseUrl: url, httpVersion: '1.1' }))
-  return {
-    async publish(event) {
-      await client.publish({ event }, { timeoutMs: 5_000 })
-    }
-  }
+function publisherOf({ options, clock, random }: Ground, closing: Closing): Publisher {
+  const { events: baseUrl = 'http://127.0.0.1:50053' } = options
+  const transport = createConnectTransport({ baseUrl, httpVersion: '1.1' })
+  const publisher = new EventsPublisher({ transport, clock, random })
+  closing.push(async () => publisher.close())
+  return publisher
 }
 
 function templatesOf({ image = usualImage, templates = {} }: SchedulerOptions): Templates {

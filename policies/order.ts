@@ -16,23 +16,11 @@ export type Waiting = {
   readonly createdAt: number
 }
 
-/**
- * The order in which gangs are planned: by priority, higher first; then by size, smaller first; then by age, older first;
- * then by namespace, name and key. Among equals of one namespace the annotation decides: they take the places that their ages won for the
- * namespace in the order of their annotations, higher first. So a namespace's annotations never move another's gangs.
- */
-export function order<T extends Waiting>(entries: readonly T[]): readonly T[] {
-  const byAge = entries.toSorted(older)
-  const tiers = Map.groupBy(byAge, tierOf)
-  const queues = new Map([...tiers].map(([tier, equals]) => [tier, equals.toSorted(preferred).toReversed()]))
-  return byAge.map(entry => queues.get(tierOf(entry))?.pop() ?? entry)
-}
-
 /** Who may be permuted among each other. No namespace contains a slash. */
-const tierOf = ({ namespace, priority }: Waiting) => `${priority}/${namespace}`
+export const tierOf = ({ namespace, priority }: Waiting): string => `${priority}/${namespace}`
 
 /** 1. Higher priority. 2. Smaller. 3. Older. 4. Namespace. 5. Name. 6. Key. */
-const older = (a: Waiting, b: Waiting): number =>
+export const older = (a: Waiting, b: Waiting): number =>
   b.priority - a.priority ||
   a.size - b.size ||
   a.createdAt - b.createdAt ||
@@ -40,5 +28,5 @@ const older = (a: Waiting, b: Waiting): number =>
   compare(a.name, b.name) ||
   compare(a.key, b.key)
 
-/** 1. Higher annotation. 2. As they stood. */
-const preferred = (a: Waiting, b: Waiting): number => b.annotationPriority - a.annotationPriority || older(a, b)
+/** Of those, who is first: 1. Higher annotation. 2. As they stood. */
+export const preferred = (a: Waiting, b: Waiting): number => b.annotationPriority - a.annotationPriority || older(a, b)

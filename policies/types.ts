@@ -82,6 +82,10 @@ export type Pod = {
   readonly scheduled: Scheduled | undefined
   /** True for members of a native (1.35+) group: kube-scheduler groups them itself. */
   readonly native: boolean
+  /** Rules that are left to kube-scheduler decide where it may go: volumes, affinity to pods, spread, devices. */
+  readonly inTree: boolean
+  /** It keeps other pods off by required anti-affinity. */
+  readonly repels: boolean
   readonly controller: Controller | undefined
   readonly labels: ReadonlyMap<string, string>
   /** Only those that some dialect or policy reads. */

@@ -6,6 +6,7 @@ import { Registry } from 'prom-client'
 import t, { type Test } from 'tap'
 import { Agent, request } from 'undici'
 import { type AppParts, buildApi, buildApp } from '../extender/app.ts'
+import { NotNow } from '../extender/errors.ts'
 import { Listener } from '../extender/listener.ts'
 import type { Check } from '../extender/telemetry/health.ts'
 import { argsBody, bindBody, podJson, preemptBody } from './verbs/bodies.ts'
@@ -281,6 +282,19 @@ t.test('the human API has no verbs, and the verbs no human API', async t => {
   for (const path of ['/livez', '/readyz', '/metrics']) t.match(await api.call('GET', path), { status: 200 })
   const { call } = await running(t)
   t.match(await call('GET', '/gangs'), { status: 404, text: '{"error":"muster has no GET /gangs"}' })
+})
+
+t.test('what has no answer at this moment says so, and is not worth a line', async t => {
+  const reports: AppParts['reports'] = {
+    gangs() {
+      throw new NotNow('muster is beginning anew')
+    },
+    gang: () => undefined,
+    pod: () => undefined
+  }
+  const { call, lines } = await running(t, (parts, factory) => buildApi({ ...parts, reports }, factory))
+  t.match(await call('GET', '/gangs'), { status: 503, text: '{"error":"muster is beginning anew"}' })
+  t.strictSame(lines, [])
 })
 
 t.test('the longest name of a pod can be asked for', async t => {

@@ -32,7 +32,7 @@ async function broken(folders: readonly string[], baseDir: string): Promise<{ mo
   return { modules: summary.totalCruised, violations: [...new Set(violations)].toSorted() }
 }
 
-t.test('imports follow the rule of the house', async t => {
+t.test('S3.11 imports follow the rule of the house', async t => {
   const { modules, violations } = await broken(['extender', 'policies', 'test'], process.cwd())
   t.ok(modules >= policies.size + extender.size, `saw ${modules} modules`)
   t.strictSame(violations, [])
@@ -93,7 +93,7 @@ t.test('the import rule bites', async t => {
   ])
 })
 
-t.test('policies are pure', async t => {
+t.test('S3.11 S3.13 policies are pure', async t => {
   t.ok(policies.size > 0, `saw ${policies.size} files`)
   for (const [path, source] of policies) {
     const imports = [
@@ -120,6 +120,18 @@ t.test('clocks and dice are injected where a simulator will drive the code', asy
       `${path} reads no clock and no dice`
     )
   }
+})
+
+/** The files of the shell in which that stands. */
+const users = (what: RegExp): string[] => [...extender].filter(([, source]) => what.test(source)).map(([path]) => path)
+
+t.test('S2.2 S3.6 one layer reaches the API server, and the official client library is in it', async t => {
+  t.strictSame(users(/from '@kubernetes\/client-node'/), ['extender/kubernetes/credentials.ts'])
+  t.strictSame(
+    // What the sandboxes ask are each other, their sandboxes and receivers of webhooks.
+    users(/from 'undici'/).filter(path => !/^extender\/(cli|embedded|sandboxes\/(?!scheduler))/.test(path)),
+    ['extender/kubernetes/transport.ts']
+  )
 })
 
 t.test('every metric of ours starts with muster_', async t => {

@@ -209,6 +209,8 @@ export const pod = (name: string) =>
     nominatedNodeName: undefined,
     scheduled: undefined,
     native: false,
+    inTree: false,
+    repels: false,
     controller: undefined,
     labels: new Map(),
     annotations: new Map(),

@@ -30,16 +30,17 @@ const defaults: Config = {
   repairTimeoutMs: 60_000,
   resyncMs: 30_000,
   drainTimeoutMs: 10_000,
+  logMode: 'production',
   logLevel: 'info',
   extender: undefined,
   extenderTls: { ca: undefined, identity: undefined }
 }
 
 const said: Record<string, { args?: string[]; env?: Env; file?: string; want: Partial<Config> }> = {
-  'nothing at all': { want: {} },
+  'S2.3 nothing at all': { want: {} },
   'an environment of others': { env: { PATH: '/bin', KUBECONFIG: '/k', MUSTER_SERVER: 'http://x' }, want: {} },
   'a file of comments': { file: '# bind-timeout: 40s\n', want: {} },
-  'a flag over a variable over the file': {
+  'S2.3 a flag over a variable over the file over the default': {
     args: ['--bind-timeout', '40s'],
     env: { MUSTER_BIND_TIMEOUT: '50s', MUSTER_HOLD_TTL: '2m' },
     file: 'bind-timeout: 60s\nhold-ttl: 3m\nresync: 1m30s\n',
@@ -50,6 +51,14 @@ const said: Record<string, { args?: string[]; env?: Env; file?: string; want: Pa
     want: { listen: { host: '0.0.0.0', port: 80 } }
   },
   'a flag twice: the last one': { args: ['--log-level', 'warn', '--log-level', 'debug'], want: { logLevel: 'debug' } },
+  'S2.1 development: more is said, unless one says what': {
+    env: { MUSTER_LOG_MODE: 'development' },
+    want: { logMode: 'development', logLevel: 'debug' }
+  },
+  'S2.1 development with a level of its own': {
+    args: ['--log-mode', 'development', '--log-level', 'warn'],
+    want: { logMode: 'development', logLevel: 'warn' }
+  },
   'any port': { args: ['--api-listen', 'localhost:0'], want: { apiListen: { host: 'localhost', port: 0 } } },
   'an IPv6 address': { args: ['--listen', '[::1]:8888'], want: { listen: { host: '::1', port: 8888 } } },
   'an IPv6 address with its zone': {
@@ -199,6 +208,10 @@ const refused: Record<string, { args?: string[]; env?: Env; file?: string; want:
   },
   'brackets around nothing': { args: ['--listen', '[]:80'], want: /^flag --listen: \[\]:80 must be HOST:PORT/ },
   'a URL for an address': { file: 'api-listen: http://a:1\n', want: /key api-listen: http:\/\/a:1 must be HOST:PORT/ },
+  'an unknown mode of logs': {
+    args: ['--log-mode', 'pretty'],
+    want: /^flag --log-mode: pretty must be one of production, development$/
+  },
   'an unknown profile': {
     args: ['--scheduler-name', 'a=nonsense'],
     want: /^flag --scheduler-name: nonsense must be one of muster, custom-scheduler$/
@@ -238,7 +251,7 @@ const refused: Record<string, { args?: string[]; env?: Env; file?: string; want:
   }
 }
 for (const [name, { want, ...sources }] of Object.entries(refused)) {
-  t.test(`refuses ${name}, and says which key, from where, and the rule`, async t => {
+  t.test(`S2.11 refuses ${name}, and says which key, from where, and the rule`, async t => {
     t.throws(() => load(t, sources), { name: 'UsageError', message: want })
   })
 }
@@ -253,7 +266,7 @@ t.test('a configuration file may be named like anything', async t => {
   })
 })
 
-t.test('the help has a line for every key, with its default', async t => {
+t.test('S2.3 the help has a line for every key, with its default', async t => {
   const help = optionHelp()
   t.match(help, /^ {2}--bind-timeout DURATION +kube-scheduler's patience.* \(default 30s\)$/m)
   for (const name of [

@@ -26,11 +26,11 @@ export const rules: IFlattenedRuleSet = {
     {
       name: 'cli-imports-main',
       comment:
-        'A command may start the extender, the embedded cluster, or a service of the sandboxes; else it is a folder like the others.',
+        'A command may start the extender, the embedded cluster or a service of the sandboxes, or plan on paper.',
       severity: 'error',
       from: { path: '^extender/cli/' },
       to: {
-        pathNot: ['^extender/(cli/|(main|embed|sandbox[a-z-]*)\\.ts$)', shared, outside],
+        pathNot: ['^extender/(cli/|(main|embed|dry-run|sandbox[a-z-]*)\\.ts$)', shared, outside],
         dependencyTypesNot: ['core'],
         couldNotResolve: false
       }
@@ -77,6 +77,17 @@ export const rules: IFlattenedRuleSet = {
       }
     },
     {
+      name: 'dry-run-composes-a-plan-on-paper',
+      comment: 'The third composition root: what is written down of a cluster, the rules of gangs, the plan.',
+      severity: 'error',
+      from: { path: '^extender/dry-run\\.ts$' },
+      to: {
+        pathNot: ['^extender/kubernetes/description\\.ts$', '^extender/gangs/', shared, outside],
+        dependencyTypesNot: ['core'],
+        couldNotResolve: false
+      }
+    },
+    {
       name: 'sandbox-composes-the-sandbox-services',
       comment: 'The composition roots of the sandboxes: services, and the connection to a cluster where one is needed.',
       severity: 'error',
@@ -115,7 +126,7 @@ export const rules: IFlattenedRuleSet = {
       severity: 'error',
       from: {
         path: '^extender/[^/]+$',
-        pathNot: [shared, sandboxRoots, '^extender/(embed|app|main|listener|connections|tls)\\.ts$']
+        pathNot: [shared, sandboxRoots, '^extender/(embed|dry-run|app|main|listener|connections|tls)\\.ts$']
       },
       to: {}
     },

@@ -109,7 +109,7 @@ const steps: fc.Arbitrary<Step>[] = [
   })
 ]
 
-t.test('however it came about, the snapshot is the one that would be made from scratch', async t => {
+t.test('S2.6 S3.52 however it came about, the snapshot is the one that would be made from scratch', async t => {
   fc.assert(
     fc.property(fc.array(fc.oneof(...steps), { maxLength: 40 }), list => {
       const state = new State()

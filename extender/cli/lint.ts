@@ -1,7 +1,7 @@
-import { closeSync, openSync, readSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { loadConfig, profileNames } from '../config.ts'
 import { reasonOf, UsageError } from '../errors.ts'
+import { readText } from './input.ts'
 import { check, type Expected, type Finding } from './lint/check.ts'
 
 const usage = `Usage: muster lint FILE [options]
@@ -21,7 +21,7 @@ Example:
 `
 
 /** A configuration has some kilobytes. */
-const mostBytes = 256 * 1024
+const largest = { bytes: 256 * 1024, text: '256 KiB, which no configuration of kube-scheduler is' }
 
 type Options = { readonly file: string; readonly expected: Expected; readonly strict: boolean; readonly json: boolean }
 
@@ -34,7 +34,7 @@ export const lint = {
       return
     }
     const { file, expected, strict, json } = optionsOf(args)
-    const findings = findingsIn(file, expected)
+    const findings = await findingsIn(file, expected)
     process.stdout.write(
       json ? `${JSON.stringify({ file, ...counts(findings), findings }, null, 2)}\n` : text(file, findings)
     )
@@ -80,43 +80,13 @@ function parsed(
   }
 }
 
-function findingsIn(file: string, expected: Expected): readonly Finding[] {
+async function findingsIn(file: string, expected: Expected): Promise<readonly Finding[]> {
   try {
-    return check(read(file), expected)
+    return check(await readText(file, largest), expected)
   } catch (error) {
     // What the operating system refuses has a code; the rest is a bug.
     const isExpected = error instanceof UsageError || (error instanceof Error && 'code' in error)
     throw isExpected ? new UsageError(`${file}: ${reasonOf(error)}`) : error
-  }
-}
-
-function read(file: string): string {
-  const descriptor = file === '-' ? 0 : openSync(file, 'r')
-  try {
-    const bytes = firstBytes(descriptor)
-    if (bytes.length > mostBytes)
-      throw new UsageError(`it is larger than ${mostBytes / 1024} KiB, which no configuration of kube-scheduler is`)
-    return textOf(bytes)
-  } finally {
-    if (descriptor !== 0) closeSync(descriptor)
-  }
-}
-
-/** No more than tells that it is too much: FILE may be a device without end. */
-function firstBytes(descriptor: number): Uint8Array {
-  const buffer = new Uint8Array(mostBytes + 1)
-  let length = 0
-  for (let more = -1; more !== 0 && length < buffer.length; length += more)
-    more = readSync(descriptor, buffer, { offset: length })
-  return buffer.subarray(0, length)
-}
-
-function textOf(bytes: Uint8Array): string {
-  if (bytes.includes(0)) throw new UsageError('it is binary, not YAML')
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch {
-    throw new UsageError('it is not UTF-8, so not YAML')
   }
 }
 

@@ -4,6 +4,7 @@ import { embedded } from './embedded.ts'
 import { explain } from './explain.ts'
 import { gangs } from './gangs.ts'
 import { lint } from './lint.ts'
+import { plan } from './plan.ts'
 import { schedulerConfig } from './scheduler-config.ts'
 import { sandbox } from './sandbox.ts'
 import { serve } from './serve.ts'
@@ -15,7 +16,7 @@ export type Command = {
   run(args: readonly string[]): Promise<void>
 }
 
-const commands: readonly Command[] = [serve, schedulerConfig, lint, gangs, explain, embedded, sandbox]
+const commands: readonly Command[] = [serve, schedulerConfig, lint, plan, gangs, explain, embedded, sandbox]
 
 function help(): string {
   const rows = commands.map(({ name, summary }) => `  ${name.padEnd(18)}${summary}`)

@@ -1,8 +1,7 @@
-import type { Registry } from 'prom-client'
 import { type Profile, runFilters } from '../../policies/framework.ts'
 import type { NodeInfo } from '../../policies/snapshot.ts'
 import type { Pod } from '../../policies/types.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock, Random } from '../clock.ts'
 import { InvariantViolation } from '../errors.ts'
 import type { State } from '../state.ts'
 import { Barrier } from './barrier.ts'
@@ -15,8 +14,10 @@ import { Guard } from './guard.ts'
 import { Journal } from './journal.ts'
 import { Keeper } from './keeper.ts'
 import { Ledger } from './ledger.ts'
-import { gangMetrics, initialise } from './metrics.ts'
+import type { GangMetrics } from './metrics.ts'
+import { Outlook } from './outlook.ts'
 import { Patience } from './patience.ts'
+import { Moves } from './moves.ts'
 import { Planning } from './planning.ts'
 import { Preemption } from './preemption.ts'
 import type { Binder, Log, Nominator, OnViolation, Recorder, Terminator } from './ports.ts'
@@ -32,8 +33,10 @@ import { WriteQueue } from './write-queue.ts'
 export type GangsParts = {
   readonly state: State
   readonly clock: Clock
+  /** For jitter. */
+  readonly random: Random
   readonly log: Log
-  readonly registry: Registry
+  readonly metrics: GangMetrics
   readonly binder: Binder
   readonly nominator: Nominator
   readonly recorder: Recorder
@@ -69,15 +72,15 @@ export type Assembly = {
 /** Plugs the parts of this folder into each other; whom a part tells is handed to it as a function. */
 // oxlint-disable-next-line max-statements -- a list of parts, one line each
 export function assemble(parts: GangsParts): Assembly {
-  const { state, clock, log, registry, holdTtlMs, repairMs } = parts
-  const { recorder, binder, nominator, terminator } = parts
-  const metrics = gangMetrics(registry, () => journal.collect(state, ledger))
-  initialise(metrics)
+  const { state, clock, log, metrics, holdTtlMs, repairMs } = parts
+  const { recorder, binder, nominator, terminator, random } = parts
   const onViolation = (error: unknown): void => {
     if (error instanceof InvariantViolation) metrics.violations.inc({ invariant: error.invariant })
     parts.onViolation(error)
   }
   const revisit = (key: string): void => rounds.revisit(key)
+  const retry = (key: string): void => rounds.retry(key)
+  const roomGrew = (): void => rounds.roomGrew()
   const lost = (key: string): void => rounds.lost(key)
   const withdraw = (key: string, cause: string): void => keeper.withdraw(key, cause)
 
@@ -85,7 +88,7 @@ export function assemble(parts: GangsParts): Assembly {
   const profileOf = (pod: Pod): Profile | undefined => profiles.of(pod)
   const rankOf = profiles.rank
   const ledger = new Ledger()
-  const writes = new WriteQueue(parts.concurrency)
+  const writes = new WriteQueue(parts.concurrency, onViolation)
   const barrier = new Barrier(clock, metrics)
   // Room that is held or nominated is missing in kube-scheduler's offer by our own doing.
   const isExplained = (pod: Pod, info: NodeInfo): boolean =>
@@ -98,18 +101,20 @@ export function assemble(parts: GangsParts): Assembly {
   const gang = roster.gang.bind(roster)
 
   const journal = new Journal({ clock, metrics, recorder, log, revisit })
+  metrics.collectFrom(() => journal.collect(state, ledger))
   const patience = new Patience({ clock, log, recorder, terminator, writes, repairMs, revisit })
   const evictions = new Evictions({
     ledger,
     terminator,
     writes,
     clock,
+    random,
     log,
     recorder,
     metrics,
     withdraw,
     revisit,
-    roomGrew: () => rounds.roomGrew()
+    roomGrew
   })
   const endings = new Endings({
     ledger,
@@ -122,15 +127,20 @@ export function assemble(parts: GangsParts): Assembly {
     revisit
   })
   const barred = (uid: string): boolean => evictions.barred(uid)
-  const bodies = new Bodies({ state, roster, ledger, clock, rankOf, barred })
-  const preemption = new Preemption({ bodies, clock, revisit })
+  const isOurs = (pod: Pod): boolean => profileOf(pod) !== undefined
+  const bodies = new Bodies({ state, roster, ledger, clock, rankOf, isOurs, barred })
+  const isSent = (uid: string): boolean => evictions.isSent(uid)
+  const moves = new Moves({ state, ledger, clock, rankOf, isSent, roomGrew })
+  const isFor: Moves['isFor'] = (hold, pod) => moves.isFor(hold, pod)
+  const outlook = new Outlook({ state, roster, profiles, patience })
+  const preemption = new Preemption({ bodies, outlook, profileOf, clock, retry, roomGrew })
   const rooms = new Rooms({ state, ledger, groupOf })
   const plans = { state, ledger, refusals, clock, holdTtlMs }
-  const planning = new Planning({ ...plans, rooms, preemption, metrics, epoch: parts.epoch, groupOf })
+  const planning = new Planning({ ...plans, rooms, preemption, moves, metrics, epoch: parts.epoch, groupOf })
   const plannedNode = (uid: string): string | undefined => ledger.openFor(uid)?.claim.node
   const arrived = (uid: string): boolean => commit.has(uid)
   const standBack: Patience['standBack'] = key => patience.standBack(key)
-  const reconciler = new Reconciler({ nominator, clock, log, writes, plannedNode, arrived, revisit })
+  const reconciler = new Reconciler({ nominator, clock, random, log, writes, plannedNode, arrived, revisit })
   const stillFits: Keeper['stillFits'] = hold => keeper.stillFits(hold)
   const started: Journal['started'] = each => {
     evictions.started(each.key)
@@ -153,11 +163,11 @@ export function assemble(parts: GangsParts): Assembly {
   })
   const keeper = new Keeper({
     ...plans,
-    planning,
     barrier,
     commit,
     journal,
     evictions,
+    moves,
     groupOf,
     profileOf,
     lost,
@@ -167,14 +177,14 @@ export function assemble(parts: GangsParts): Assembly {
   const queue = new Queue({ roster, ledger, keeper, patience })
   const effects = { commit, reconciler, evictions, endings }
   const rounds = new Rounds({
-    ...{ roster, ledger, planning, queue, keeper, patience, preemption, journal, clock, onViolation },
+    ...{ roster, ledger, planning, queue, keeper, patience, preemption, outlook, journal, clock, onViolation },
     ...effects,
     resyncMs: parts.resyncMs
   })
   const coordinator = new Coordinator({
-    ...{ state, roster, ledger, planning, keeper, refusals, rounds, clock, holdTtlMs },
+    ...{ state, roster, ledger, planning, keeper, refusals, rounds, moves, outlook, clock, holdTtlMs },
     ...effects
   })
-  const guard = new Guard({ state, ledger, binder, clock, log, rankOf, withdraw })
+  const guard = new Guard({ state, ledger, binder, clock, log, rankOf, isFor, withdraw })
   return { roster, ledger, bodies, guard, commit, keeper, journal, coordinator }
 }

@@ -9,6 +9,7 @@ import type { State } from '../state.ts'
 import { type Gang, satisfied } from './gang.ts'
 import { isWhole, survives } from './quorum.ts'
 import type { Ledger } from './ledger.ts'
+import { single } from './profiles.ts'
 import type { Roster } from './roster.ts'
 
 /** Pods of this priority and above keep the cluster itself alive (`system-cluster-critical`). */
@@ -18,6 +19,8 @@ export type BodiesParts = {
   readonly state: State
   readonly roster: Roster
   readonly rankOf: (pod: Pod) => Rank
+  /** Whether the pod's scheduler name has a profile. */
+  readonly isOurs: (pod: Pod) => boolean
   readonly ledger: Ledger
   readonly clock: Clock
   /** The API server refused the pod's eviction a short while ago. */
@@ -25,11 +28,18 @@ export type BodiesParts = {
 }
 
 /** Who may be ended for a preemptor, and in which portions. */
-export type Prey = { readonly bodies: readonly Body[]; readonly budgets: readonly Budget[] }
+export type Prey = {
+  readonly bodies: readonly Body[]
+  readonly budgets: readonly Budget[]
+  /** When the next pod is no longer protected by its short time on its node, as far as that is known. */
+  readonly thawsInMs: number | undefined
+}
 
 /** Knows who may be evicted for whom: rights and protection, gangs as the units that they are, disruption budgets. */
 export class Bodies {
   readonly #parts: BodiesParts
+  /** Gangs that nobody's victims were, only because they were just starting. */
+  readonly #starting = new Set<string>()
   #seen: { readonly version: number; readonly lowest: number } | undefined
 
   constructor(parts: BodiesParts) {
@@ -38,9 +48,10 @@ export class Bodies {
 
   /** All that may be ended for a preemptor of that rank. */
   below(rank: Rank): Prey {
-    const { state, roster } = this.#parts
-    if (this.#lowest() >= Math.max(rank.own, rank.cross)) return { bodies: [], budgets: [] }
-    const found = state.snapshot().nodes.flatMap(({ pods }) => pods.filter(pod => this.#mayGo(pod, rank)))
+    const { state, roster, rankOf } = this.#parts
+    if (this.#lowest() >= Math.max(rank.own, rank.cross)) return { bodies: [], budgets: [], thawsInMs: undefined }
+    const lower = state.snapshot().nodes.flatMap(({ pods }) => pods.filter(pod => outranks(rank, rankOf(pod))))
+    const found = lower.filter(pod => this.#isFree(pod, rank))
     const budgets = this.#budgets(found)
     const open = new Set(found.filter(pod => budgets.count(pod) <= 1).map(pod => pod.uid))
     const byGang = Map.groupBy(found, pod => roster.keyOf(pod) ?? '')
@@ -48,15 +59,58 @@ export class Bodies {
       const gang = key === '' ? undefined : roster.gang(key)
       return gang ? this.#bodyOf(gang, open) : pods.filter(pod => open.has(pod.uid)).map(pod => this.#single(pod))
     })
-    return { bodies, budgets: budgets.list }
+    return { bodies, budgets: budgets.list, thawsInMs: this.#thawsInMs(found.length < lower.length ? lower : []) }
+  }
+
+  /** Whether the gang was nobody's victim because it was just starting, and could be one now. Says so once. */
+  hasStarted(gang: Gang): boolean {
+    return this.#starting.has(gang.key) && !this.#isStarting(gang) && this.#starting.delete(gang.key)
+  }
+
+  forget(gang: string): void {
+    this.#starting.delete(gang)
+  }
+
+  /**
+   * Single pods that a gang of that rank may move, since they rank no higher and are given back by their controllers:
+   * those that say so, or all that could say so. Not where rules that muster does not model decide where they may go.
+   */
+  movable(rank: Rank, which: 'marked' | 'all'): Prey {
+    const { state, rankOf } = this.#parts
+    const may = (pod: Pod): boolean =>
+      (which === 'all' || pod.annotations.get(annotations.movable) === 'true') &&
+      this.#isSingle(pod) &&
+      pod.controller !== undefined &&
+      !pod.inTree &&
+      !outranks(rankOf(pod), rank) &&
+      this.#isFree(pod, rank)
+    const found = state.snapshot().nodes.flatMap(({ pods }) => pods.filter(may))
+    const budgets = this.#budgets(found)
+    const bodies = found.filter(pod => budgets.count(pod) <= 1).map(pod => this.#single(pod))
+    return { bodies, budgets: budgets.list, thawsInMs: undefined }
   }
 
   /** Whether the pod is protected from every preemption of ours and of kube-scheduler's: it started too short a time ago. */
   isFresh(pod: Pod): boolean {
+    return this.#freshForMs(pod) > 0
+  }
+
+  /** Of a pod that has not started yet, at least. */
+  #freshForMs(pod: Pod): number {
     const gang = this.#gangOf(pod)
     const minimum = gang ? gang.minRuntimeMs : parseDuration(pod.annotations.get(annotations.minRuntime) ?? '')
-    if (minimum === undefined || minimum === 0) return false
-    return this.#parts.clock.wall() - startOf(gang ? gang.members.map(member => member.pod) : [pod]) < minimum
+    if (minimum === undefined || minimum === 0) return 0
+    const now = this.#parts.clock.wall()
+    return (startOf(gang ? gang.members.map(member => member.pod) : [pod]) ?? now) + minimum - now
+  }
+
+  #thawsInMs(pods: readonly Pod[]): number | undefined {
+    let soonest = Number.POSITIVE_INFINITY
+    for (const pod of pods) {
+      const left = this.#freshForMs(pod)
+      if (left > 0) soonest = Math.min(soonest, left)
+    }
+    return soonest === Number.POSITIVE_INFINITY ? undefined : soonest
   }
 
   /** Whether the pod's gang is being ended whole: it will be evicted. */
@@ -70,9 +124,16 @@ export class Bodies {
     return key === undefined ? undefined : roster.gang(key)
   }
 
-  #mayGo(pod: Pod, rank: Rank): boolean {
-    const { ledger, barred, rankOf } = this.#parts
-    if (!outranks(rank, rankOf(pod)) || isUntouchable(pod) || barred(pod.uid) || this.isFresh(pod)) return false
+  /** One of ours, and no part of a gang. */
+  #isSingle(pod: Pod): boolean {
+    const gang = this.#gangOf(pod)
+    return this.#parts.isOurs(pod) && (gang === undefined || gang.dialect === single)
+  }
+
+  /** Nothing protects it, and it is not on its way out for somebody else. */
+  #isFree(pod: Pod, rank: Rank): boolean {
+    const { ledger, barred } = this.#parts
+    if (isUntouchable(pod) || barred(pod.uid) || this.isFresh(pod)) return false
     // It leaves already, or somebody of at least this rank waits for its room.
     if (pod.terminating || this.isEnding(pod)) return false
     return !ledger.victimFor(pod.uid).some(hold => hold.firm || !outranks(rank, hold.rank))
@@ -84,13 +145,20 @@ export class Bodies {
 
   /** Nothing of a gang that is just starting; of others the surplus, or all where nobody of them is protected. */
   #bodyOf(gang: Gang, open: ReadonlySet<string>): readonly Body[] {
-    if (this.#parts.ledger.hold(gang.key)?.firm) return []
+    if (this.#isStarting(gang)) {
+      this.#starting.add(gang.key)
+      return []
+    }
     const pods = gang.members.filter(({ state }) => state === 'bound' || state === 'running').map(({ pod }) => pod)
-    if (gang.members.some(({ state }) => state === 'assumed') || pods.length === 0) return []
+    if (pods.length === 0) return []
     const worth = this.#worthOf(pods)
     const whole = pods.every(pod => open.has(pod.uid))
     const surplus = surplusOf(gang, pods.filter(pod => open.has(pod.uid)).toSorted(cheapestFirst(worth)))
     return whole || surplus.length > 0 ? [{ key: gang.key, pods, surplus, whole, worth }] : []
+  }
+
+  #isStarting({ key, members }: Gang): boolean {
+    return this.#parts.ledger.hold(key)?.firm === true || members.some(({ state }) => state === 'assumed')
   }
 
   #worthOf(pods: readonly Pod[]): Body['worth'] {
@@ -140,14 +208,14 @@ const mirror = 'kubernetes.io/config.mirror'
  * Evicting it ends nothing (its controller, or its node, would bring it back to where it was), would break a group that
  * kube-scheduler keeps, or the cluster itself.
  */
-function isUntouchable({ priority, native, controller, annotations: all }: Pod): boolean {
+export function isUntouchable({ priority, native, controller, annotations: all }: Pod): boolean {
   return priority >= critical || native || controller?.kind === 'DaemonSet' || all.has(mirror)
 }
 
-/** When the first of them started; one that has not yet counts as starting now. */
-function startOf(pods: readonly Pod[]): number {
+/** When the first of them started; undefined where none has. */
+function startOf(pods: readonly Pod[]): number | undefined {
   const started = pods.map(pod => pod.startedAt).filter(time => time !== undefined)
-  return started.length === 0 ? Number.POSITIVE_INFINITY : Math.min(...started)
+  return started.length === 0 ? undefined : Math.min(...started)
 }
 
 /** Those that may go one after the other while the gang keeps its quorum, each role's minimum included. */

@@ -6,6 +6,8 @@ import { formerPlan } from './adoption.ts'
 import type { Evictions } from './evictions.ts'
 import type { Keeper } from './keeper.ts'
 import type { Ledger } from './ledger.ts'
+import type { Moves } from './moves.ts'
+import type { Outlook } from './outlook.ts'
 import type { Planning } from './planning.ts'
 import type { Reconciler } from './reconciler.ts'
 import type { Refusals } from './refusals.ts'
@@ -20,8 +22,10 @@ export type CoordinatorParts = {
   readonly keeper: Keeper
   readonly reconciler: Reconciler
   readonly evictions: Evictions
+  readonly moves: Moves
   readonly refusals: Refusals
   readonly rounds: Rounds
+  readonly outlook: Outlook
   readonly clock: Clock
   readonly holdTtlMs: number
 }
@@ -52,8 +56,9 @@ export class Coordinator implements StateListener {
 
   podChanged(change: PodChange): void {
     const { before, after } = change
-    const { roster, reconciler } = this.#parts
+    const { roster, reconciler, outlook } = this.#parts
     for (const key of roster.podChanged(change)) this.#parts.rounds.revisit(key)
+    outlook.podChanged(change)
     if (after) reconciler.observe(after)
     if (before && (!after || after.nodeName !== undefined)) {
       reconciler.forget(before.uid)
@@ -66,6 +71,7 @@ export class Coordinator implements StateListener {
   }
 
   nodeChanged(name: string): void {
+    this.#parts.outlook.nodeChanged(name)
     this.#parts.rounds.roomGrew()
     if (this.#started) this.#parts.keeper.checkNode(name)
   }
@@ -116,6 +122,7 @@ export class Coordinator implements StateListener {
     const { state, ledger, keeper } = this.#parts
     const node = state.nodeOf(pod)
     if (node === undefined) return
+    this.#parts.moves.settled(pod, node)
     if (pod.nodeName !== undefined) ledger.releaseMember(pod.uid)
     keeper.checkNode(node)
   }

@@ -1,24 +1,26 @@
 import { nameOf, someOf } from '../../policies/text.ts'
 import type { Pod } from '../../policies/types.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock, Random } from '../clock.ts'
 import { reasonOf } from '../errors.ts'
-import type { Gang } from './gang.ts'
+import { backoff } from './backoff.ts'
+import { ownPriority, type Gang } from './gang.ts'
 import type { Hold, Ledger } from './ledger.ts'
 import type { GangMetrics } from './metrics.ts'
 import type { EvictResult, Log, Recorder, Terminator } from './ports.ts'
 import type { WriteQueue } from './write-queue.ts'
 
-/** An eviction of which no answer came is asked for again after this, doubling each time. */
-const firstBackoffMs = 250
-const maxBackoffMs = 10_000
+/** When an eviction of which no answer came is asked for again. */
+const again = { first: 250, most: 10_000 }
 /** A pod whose eviction was refused is nobody's victim for so long, doubling each time. */
 const firstBarMs = 10_000
 const maxBarMs = 300_000
 
-type Track = { asked: boolean; failures: number; notBefore: number }
+/** `isSent`: the API server has been asked, and has not said no. */
+type Track = { asked: boolean; isSent: boolean; failures: number; notBefore: number }
 
 /** What became of a plan that evicts. */
 type Account = {
+  readonly counter: GangMetrics['preemptions']
   /** Uids of who has been evicted for it. */
   readonly evicted: Set<string>
   /** It was given up: whoever is evicted now went in vain. */
@@ -40,6 +42,7 @@ export type EvictionsParts = {
   readonly terminator: Terminator
   readonly writes: WriteQueue
   readonly clock: Clock
+  readonly random: Random
   readonly log: Log
   readonly recorder: Recorder
   readonly metrics: GangMetrics
@@ -71,21 +74,37 @@ export class Evictions {
     return (this.#bars.get(uid)?.until ?? 0) > this.#parts.clock.now()
   }
 
+  /** Whether the pod's eviction can no longer be called off. */
+  isSent(uid: string): boolean {
+    return this.#tracks.get(uid)?.isSent === true
+  }
+
   /** Tells whose room it is to be, and that they have to go. */
   announce(gang: Gang, hold: Hold): void {
     const { log, recorder, metrics } = this.#parts
-    const pods = [...hold.leavers.values()].filter(({ evict }) => evict).map(({ pod }) => pod)
-    if (pods.length === 0) return
-    metrics.preemptions.inc({ outcome: 'planned' })
-    this.#accounts.set(gang.key, { evicted: new Set(), inVain: false })
-    const who = `gang ${nameOf(gang)}`
-    log.info({ gang: gang.key, plan: hold.plan, victims: pods.map(nameOf) }, 'evicts pods of lower priority')
-    const note = `${who} of priority ${gang.priority} evicts ${someOf(pods)}`
+    const leavers = [...hold.leavers.values()].filter(({ evict }) => evict)
+    if (leavers.length === 0) return
+    const isMove = leavers.every(({ to }) => to !== undefined)
+    const counter = isMove ? metrics.consolidations : metrics.preemptions
+    counter.inc({ outcome: 'planned' })
+    this.#accounts.set(gang.key, { counter, evicted: new Set(), inVain: false })
+    const pods = leavers.map(({ pod }) => pod)
+    const who = `gang ${nameOf(gang)} of priority ${ownPriority(gang)}`
+    const { told, does, done } = isMove ? moving : evicting
+    log.info({ gang: gang.key, plan: hold.plan, victims: pods.map(nameOf) }, told)
+    const note = `${who} ${does} ${someOf(pods)}`
     for (const { pod } of gang.members)
-      recorder.record({ pod, type: 'Normal', reason: 'Preempting', action: 'Preempting', note })
-    for (const pod of pods) {
-      const why = `evicted for ${who} of priority ${gang.priority}, which needs its room on node ${pod.nodeName ?? ''}`
-      recorder.record({ pod, type: 'Warning', reason: 'Preempted', action: 'Preempting', note: why })
+      recorder.record({
+        pod,
+        type: 'Normal',
+        reason: isMove ? 'Consolidating' : 'Preempting',
+        action: 'Preempting',
+        note
+      })
+    for (const { pod, to } of leavers) {
+      const until = to === undefined ? '' : `; node ${to} has room for what takes its place, which is held`
+      const why = `${done} for ${who}, which needs its room on node ${pod.nodeName ?? ''}${until}`
+      recorder.record({ pod, type: 'Warning', reason: isMove ? 'Moved' : 'Preempted', action: 'Preempting', note: why })
     }
   }
 
@@ -101,14 +120,15 @@ export class Evictions {
   /** Evicts the pod, unless that was asked for already; an attempt that failed is made again when its time has come. */
   evict(pod: Pod, purpose: Purpose): void {
     const { clock, writes, terminator } = this.#parts
-    const track = this.#tracks.get(pod.uid) ?? { asked: false, failures: 0, notBefore: 0 }
+    const track = this.#tracks.get(pod.uid) ?? { asked: false, isSent: false, failures: 0, notBefore: 0 }
     this.#tracks.set(pod.uid, track)
     if (track.asked || clock.now() < track.notBefore || this.barred(pod.uid)) return
     track.asked = true
     const account = this.#accounts.get(purpose.gang)
     writes.push(async () => {
       // The plan may have been given up while the eviction waited.
-      if (purpose.isWanted()) this.#settle(pod, { ...purpose, account }, await terminator.evict(pod).catch(failed))
+      track.isSent = purpose.isWanted()
+      if (track.isSent) this.#settle(pod, { ...purpose, account }, await terminator.evict(pod).catch(failed))
       else this.#tracks.delete(pod.uid)
     })
   }
@@ -121,7 +141,8 @@ export class Evictions {
 
   /** The gang's quorum is on its nodes: nobody left in vain. */
   started(key: string): void {
-    if (this.#accounts.delete(key)) this.#parts.metrics.preemptions.inc({ outcome: 'completed' })
+    this.#accounts.get(key)?.counter.inc({ outcome: 'completed' })
+    this.#accounts.delete(key)
   }
 
   /** The plan is given up: who has been evicted for it went in vain. */
@@ -130,7 +151,7 @@ export class Evictions {
     if (!account) return
     account.inVain = true
     this.#accounts.delete(key)
-    this.#parts.metrics.preemptions.inc({ outcome: 'withdrawn' })
+    account.counter.inc({ outcome: 'withdrawn' })
     this.#parts.metrics.wastedEvictions.inc(account.evicted.size)
   }
 
@@ -138,6 +159,7 @@ export class Evictions {
     const { metrics, log } = this.#parts
     metrics.victims.inc({ outcome: result.outcome })
     if (result.outcome === 'done') {
+      log.info({ pod: nameOf(pod), node: pod.nodeName, gang }, 'evicted a pod for a gang')
       account?.evicted.add(pod.uid)
       if (account?.inVain) metrics.wastedEvictions.inc()
     } else if (result.outcome === 'refused') this.#bar({ gang, ending }, pod, result.message)
@@ -163,15 +185,20 @@ export class Evictions {
   }
 
   #retry(key: string, uid: string, retryAfterMs: number): void {
-    const { clock, revisit } = this.#parts
+    const { clock, random, revisit } = this.#parts
     const track = this.#tracks.get(uid)
     if (!track) return
-    const backoff = Math.max(retryAfterMs, Math.min(maxBackoffMs, firstBackoffMs * 2 ** track.failures))
+    const wait = Math.max(retryAfterMs, backoff(again, track.failures, random))
     track.failures += 1
     track.asked = false
-    track.notBefore = clock.now() + backoff
-    clock.after(backoff + 1, () => revisit(key))
+    track.isSent = false
+    track.notBefore = clock.now() + wait
+    clock.after(wait + 1, () => revisit(key))
   }
 }
+
+/** How it is said. */
+const evicting = { told: 'evicts pods of lower priority', does: 'evicts', done: 'evicted' }
+const moving = { told: 'moves pods that stand in its way', does: 'moves', done: 'moved' }
 
 const failed = (error: unknown): EvictResult => ({ outcome: 'failed', message: reasonOf(error) })

@@ -3,6 +3,7 @@ import { endingMark } from '../../policies/names.ts'
 import { parseInteger } from '../../policies/parse.ts'
 import { lowest, priorityText, type Rank } from '../../policies/ranks.ts'
 import type { Pod } from '../../policies/types.ts'
+import { quoted } from './dialects/fields.ts'
 import { gatedByMuster, gatedByOthers, type Membership } from './dialects.ts'
 import type { Profiles } from './profiles.ts'
 import type { Settings } from './settings.ts'
@@ -65,6 +66,8 @@ export type Gang = Settings & {
   readonly rank: Rank
   /** Orders inside the priority and namespace only. */
   readonly annotationPriority: number
+  /** What is wrong with a member's annotation of priority, which then counts as 0. */
+  readonly misread: string | undefined
   /** It is being ended whole: a member on a node bears the mark. */
   readonly ending: boolean
   /** Of the oldest member, in milliseconds since the epoch. */
@@ -83,6 +86,9 @@ function memberState(pod: Pod, node: string | undefined): MemberState {
 }
 
 const placedStates: ReadonlySet<MemberState> = new Set(['assumed', 'bound', 'running'])
+
+/** The priority that decides whom it may evict in its namespace, as people are told it. */
+export const ownPriority = ({ profile, priority, rank }: Gang): number => (profile.byAnnotation ? rank.own : priority)
 
 /** Members that stand on a node and are to stay there. */
 export function placed(gang: Gang): number {
@@ -139,13 +145,24 @@ export function gangOf(
     dialect: declared.dialect,
     name: declared.name,
     members,
+    problem: terms.problem ?? mixture(members, profiles),
     profile,
     priority: Math.min(...sorted.map(pod => pod.priority)),
     rank: lowest(sorted.map(profiles.rank)),
     annotationPriority: Math.min(...sorted.map(annotatedPriority)),
+    misread: misread(sorted),
     ending: members.some(({ pod, state }) => (state === 'bound' || state === 'running') && isMarked(pod)),
     createdAt: first.createdAt
   }
+}
+
+/** Members that are planned by different rules have no plan in common. */
+function mixture(members: readonly Member[], profiles: Profiles): string | undefined {
+  const live = members.filter(({ state }) => state !== 'terminating' && state !== 'succeeded' && state !== 'failed')
+  const parties = [...Map.groupBy(live, ({ pod }) => profiles.of(pod)?.name).values()]
+  if (parties.length <= 1) return undefined
+  const said = parties.flatMap(([first]) => first ?? []).map(({ pod }) => `${pod.name} says ${pod.schedulerName}`)
+  return `schedulerName must lead to one profile for every member: ${said.join(', ')}`
 }
 
 function membersOf(pods: readonly Pod[], completed: Membership['completed'], { profiles, nodeOf }: Lookup): Member[] {
@@ -174,4 +191,13 @@ function byAgeAndName(a: Pod, b: Pod): number {
 
 function annotatedPriority(pod: Pod): number {
   return parseInteger(priorityText(pod) ?? '') ?? 0
+}
+
+function misread(pods: readonly Pod[]): string | undefined {
+  for (const pod of pods) {
+    const text = priorityText(pod)
+    if (text !== undefined && parseInteger(text) === undefined)
+      return `the annotation priority of ${pod.name} must be an integer, such as 100; ${quoted(text)} counts as 0`
+  }
+  return undefined
 }

@@ -19,6 +19,8 @@ export type GuardParts = {
   readonly clock: Clock
   readonly log: Log
   readonly rankOf: (pod: Pod) => Rank
+  /** Whether the room is held for that pod, which takes the place of one that was moved. */
+  readonly isFor: (hold: Hold, pod: Pod) => boolean
   readonly withdraw: (gang: string, cause: string) => void
 }
 
@@ -77,7 +79,7 @@ export class Guard {
       return 'the room on this node is taken by a binding under way; the pod is scheduled again'
     }
     for (const hold of ledger.on(call.node)) {
-      if (!this.#bars(hold, pod) && !this.#fits(pod, call.node, [hold])) {
+      if (!this.#parts.isFor(hold, pod) && !this.#bars(hold, pod) && !this.#fits(pod, call.node, [hold])) {
         this.#parts.withdraw(hold.gang, `pod ${nameOf(pod)} of higher priority takes its room`)
       }
     }
@@ -102,8 +104,9 @@ export class Guard {
     return 'message' in result ? result.message : `the pod is ${result.outcome}`
   }
 
-  /** A hold keeps out its own rank and below; once its gang has begun, everybody. */
+  /** A hold keeps out its own rank and below; once its gang has begun, everybody; but nobody whom it is for. */
   #bars(hold: Hold, pod: Pod): boolean {
+    if (this.#parts.isFor(hold, pod)) return false
     return hold.firm || !outranks(this.#parts.rankOf(pod), hold.rank)
   }
 

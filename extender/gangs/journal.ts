@@ -31,8 +31,8 @@ type Entry = {
   waitingSince: number | undefined
   partialSince: number | undefined
   noticedAt: number | undefined
-  /** The annotations of which the gang heard that they are not active. */
-  inactive: string
+  /** What the gang was told of its annotations, by the reason of the event. */
+  readonly remarks: Map<string, string>
 }
 
 export type JournalParts = {
@@ -72,7 +72,7 @@ export class Journal {
     const partial = placed(gang) > 0 && state !== 'running' && state !== 'finished'
     entry.partialSince = partial ? (entry.partialSince ?? this.#parts.clock.now()) : undefined
     this.#notice(gang, entry)
-    this.#noticeInactive(gang, entry)
+    this.#remark(gang, entry)
   }
 
   planned(gang: Gang, hold: Hold): void {
@@ -140,7 +140,7 @@ export class Journal {
       waitingSince: undefined,
       partialSince: undefined,
       noticedAt: undefined,
-      inactive: ''
+      remarks: new Map()
     }
     this.#entries.set(key, entry)
     this.#parts.metrics.transitions.inc({ to: 'forming' })
@@ -167,15 +167,16 @@ export class Journal {
     }
   }
 
-  /** One event per gang, on its oldest member that is still to be placed. */
-  #noticeInactive(gang: Gang, entry: Entry): void {
-    const inactive = gang.inactive.join(', ')
+  /** One event per gang and reason, on its oldest member that is still to be placed. */
+  #remark(gang: Gang, { remarks }: Entry): void {
     const pod = gang.members.find(member => member.pod.nodeName === undefined)?.pod
-    if (inactive === entry.inactive || pod === undefined) return
-    entry.inactive = inactive
-    if (inactive === '') return
-    const note = `gang ${gang.name}: not active yet, and without effect: ${inactive}`
-    this.#parts.recorder.record({ pod, type: 'Warning', reason: 'AnnotationNotActive', action: 'Scheduling', note })
+    if (pod === undefined) return
+    for (const [reason, text] of remarksOn(gang)) {
+      if (remarks.get(reason) === text) continue
+      remarks.set(reason, text)
+      const note = `gang ${gang.name}: ${text}`
+      if (text !== '') this.#parts.recorder.record({ pod, type: 'Warning', reason, action: 'Scheduling', note })
+    }
   }
 
   #isDue({ state, waitingSince, noticedAt }: Entry): boolean {
@@ -184,6 +185,15 @@ export class Journal {
     const patient = state === 'refused' || now - waitingSince >= patienceMs
     return patient && (noticedAt === undefined || now - noticedAt >= noticeMs)
   }
+}
+
+/** By the reason of the event; empty where there is nothing to say. */
+function remarksOn({ inactive, misread = '' }: Gang): readonly (readonly [string, string])[] {
+  const without = inactive.length === 0 ? '' : `not active yet, and without effect: ${inactive.join(', ')}`
+  return [
+    ['AnnotationNotActive', without],
+    ['PriorityIgnored', misread]
+  ]
 }
 
 function heldRatios(state: State, ledger: Ledger): Map<string, number> {

@@ -10,23 +10,23 @@ import { isWhole } from './quorum.ts'
 import type { Journal } from './journal.ts'
 import type { Evictions } from './evictions.ts'
 import { cleared, type Hold, type Ledger } from './ledger.ts'
-import type { Planning } from './planning.ts'
+import { Lingering, type Nominee } from './lingering.ts'
+import type { Moves } from './moves.ts'
+import { overfull } from './overfull.ts'
 import type { Refusals } from './refusals.ts'
 
-/** A nominee that is not sent to be bound for so long, while its condition says that no node takes it, is refused. */
-const lingerMs = 5_000
 /** When to look whether a suspicion has been met with silence; see refusals.ts. */
 const silenceMs = 3_100
 
 export type KeeperParts = {
   readonly state: State
   readonly ledger: Ledger
-  readonly planning: Planning
   readonly barrier: Barrier
   readonly commit: Commit
   readonly refusals: Refusals
   readonly journal: Journal
   readonly evictions: Evictions
+  readonly moves: Moves
   readonly profileOf: (pod: Pod) => Profile | undefined
   readonly clock: Clock
   readonly holdTtlMs: number
@@ -38,18 +38,16 @@ export type KeeperParts = {
   readonly revisit: (gang: string) => void
 }
 
-type Lingering = { readonly node: string; readonly since: number }
-
 /** Keeps holds honest: gives up what cannot start any more, where it is learnt and at once. */
 export class Keeper {
   readonly #parts: KeeperParts
   /** Gang → when its hold expired last, on the wall clock: it stands behind its equals from then on. */
   readonly #expired = new Map<string, number>()
-  /** Gang → member's uid → since when it is nominated for that node and not sent to be bound, in monotonic milliseconds. */
-  readonly #lingering = new Map<string, ReadonlyMap<string, Lingering>>()
+  readonly #lingering: Lingering
 
   constructor(parts: KeeperParts) {
     this.#parts = parts
+    this.#lingering = new Lingering(parts)
   }
 
   /** When the gang lost its turn by not starting in time, if it did. */
@@ -62,19 +60,20 @@ export class Keeper {
     this.#parts.evictions.withdrawn(key)
     this.#parts.commit.forget(key)
     this.#expired.delete(key)
-    this.#lingering.delete(key)
+    this.#lingering.forget(key)
     this.#parts.refusals.forget(key)
   }
 
   /** The gang's plan is given up whole; fine without one. */
   withdraw(key: string, cause: string): void {
-    const { ledger, commit, barrier, journal, evictions, refusals, lost } = this.#parts
+    const { ledger, commit, barrier, journal, evictions, moves, refusals, lost } = this.#parts
     const hold = ledger.hold(key)
     if (!hold) return
     ledger.release(key)
     for (const uid of hold.claims.keys()) refusals.clear(uid)
     commit.forget(key)
     evictions.withdrawn(key)
+    moves.calledOff(key)
     barrier.fail(key, `the gang's plan was withdrawn: ${cause}`)
     journal.withdrawn(key, hold, cause)
     lost(key)
@@ -140,16 +139,16 @@ export class Keeper {
 
   /** The node has changed, or somebody stands on it now: gives up the plans that no longer go there. */
   checkNode(name: string): void {
-    const { ledger, planning, state, profileOf } = this.#parts
+    const { ledger, state, profileOf } = this.#parts
     if (ledger.on(name).length === 0) return
     const info = state.node(name)
     for (const { hold, pod } of this.#claimsOn(name)) {
       if (!info || runFilters(profileOf(pod)?.filters ?? [], pod.shape, cleared(info, [hold])))
         this.#drop(hold, pod.uid, `node ${name} does not take it any more`)
     }
-    const overfull = new Set(planning.overfull(name))
+    const broken = new Set(overfull(name, { state, ledger }))
     for (const { hold, pod } of this.#claimsOn(name)) {
-      if (overfull.has(hold.gang)) this.#drop(hold, pod.uid, `the room on node ${name} was taken`)
+      if (broken.has(hold.gang)) this.#drop(hold, pod.uid, `the room on node ${name} was taken`)
     }
   }
 
@@ -174,22 +173,12 @@ export class Keeper {
 
   /** kube-scheduler that refuses a pod in the words of the last time writes nothing, so nobody hears of it. */
   #suspectLingering(key: string): void {
-    const { clock, refusals: learnt, revisit } = this.#parts
-    const before = this.#lingering.get(key)
-    const now = new Map<string, Lingering>()
-    for (const { pod, node } of this.#refusedNominees(key)) {
-      const known = before?.get(pod.uid)
-      const entry = known?.node === node ? known : { node, since: clock.now() }
-      now.set(pod.uid, entry)
-      const left = entry.since + lingerMs - clock.now()
-      if (left > 0) clock.after(left + 1, () => revisit(key))
-      else if (!learnt.suspected(pod.uid, node)) this.refused(pod, node, [])
-    }
-    if (now.size > 0) this.#lingering.set(key, now)
-    else this.#lingering.delete(key)
+    const { refusals: learnt } = this.#parts
+    for (const { pod, node } of this.#lingering.due(key, this.#refusedNominees(key)))
+      if (!learnt.suspected(pod.uid, node)) this.refused(pod, node, [])
   }
 
-  #refusedNominees(key: string): { readonly pod: Pod; readonly node: string }[] {
+  #refusedNominees(key: string): Nominee[] {
     const { ledger, state, commit } = this.#parts
     return [...(ledger.hold(key)?.claims ?? [])].flatMap(([uid, { node }]) => {
       const pod = state.pod(uid)

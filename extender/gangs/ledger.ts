@@ -10,6 +10,8 @@ export type Leaver = {
   readonly evict: boolean
   /** The key of its own gang, where that is ended whole: all of it goes, or nothing. */
   readonly whole: string | undefined
+  /** Where room is held for what takes its place, if it is moved and not ended. */
+  readonly to: string | undefined
 }
 
 /** Room kept for one gang: the plan as far as its members are not bound yet. */

@@ -18,21 +18,34 @@ export type GangMetrics = {
   readonly oldestPartial: Gauge
   readonly violations: Counter<'invariant'>
   readonly preemptions: Counter<'outcome'>
+  readonly consolidations: Counter<'outcome'>
   readonly victims: Counter<'outcome'>
   readonly wastedEvictions: Counter
+  readonly reinitializations: Counter
+  /** Who fills the gauges at a scrape from now on; they stay as they are while nobody does. */
+  collectFrom(collect: (() => void) | undefined): void
 }
 
 /** Every metric of the gangs, on the registry that the process exports. */
-export function gangMetrics(registry: Registry, collect: () => void): GangMetrics {
+export function gangMetrics(registry: Registry): GangMetrics {
   const registers = [registry]
-  return {
+  let collect: (() => void) | undefined
+  const metrics: GangMetrics = {
+    collectFrom: next => {
+      collect = next
+    },
+    reinitializations: new Counter({
+      name: 'muster_reinitializations_total',
+      help: 'How often an unexpected error made muster throw its logic and caches away and read everything anew.',
+      registers
+    }),
     gangs: new Gauge({
       name: 'muster_gangs',
       help: 'Gangs by state.',
       labelNames: ['state'] as const,
       registers,
       // One scrape fills all gauges: this one comes first.
-      collect
+      collect: () => collect?.()
     }),
     transitions: new Counter({
       name: 'muster_gang_transitions_total',
@@ -99,9 +112,15 @@ export function gangMetrics(registry: Registry, collect: () => void): GangMetric
       labelNames: ['outcome'] as const,
       registers
     }),
+    consolidations: new Counter({
+      name: 'muster_consolidations_total',
+      help: 'Plans that move pods marked movable: made, started on the freed room, or given up after evictions.',
+      labelNames: ['outcome'] as const,
+      registers
+    }),
     victims: new Counter({
       name: 'muster_victims_total',
-      help: 'Evictions for gangs of higher priority, by how they ended.',
+      help: 'Evictions for gangs, of lower priority or marked movable, by how they ended.',
       labelNames: ['outcome'] as const,
       registers
     }),
@@ -111,16 +130,21 @@ export function gangMetrics(registry: Registry, collect: () => void): GangMetric
       registers
     })
   }
+  initialise(metrics)
+  return metrics
 }
 
 /** Closed label sets start at 0, so that a rate over them is defined from the first scrape. */
-export function initialise(metrics: GangMetrics): void {
+function initialise(metrics: GangMetrics): void {
   for (const state of gangStates) {
     metrics.gangs.set({ state }, 0)
     metrics.transitions.inc({ to: state }, 0)
   }
   for (const outcome of ['opened', 'failed', 'timeout']) metrics.barriers.inc({ outcome }, 0)
-  for (const outcome of ['planned', 'completed', 'withdrawn']) metrics.preemptions.inc({ outcome }, 0)
+  for (const outcome of ['planned', 'completed', 'withdrawn']) {
+    metrics.preemptions.inc({ outcome }, 0)
+    metrics.consolidations.inc({ outcome }, 0)
+  }
   for (const outcome of ['done', 'gone', 'conflict', 'refused', 'failed']) metrics.victims.inc({ outcome }, 0)
   for (const invariant of ['I1', 'I4', 'I5', 'I6']) metrics.violations.inc({ invariant }, 0)
 }

@@ -1,16 +1,19 @@
 import { runFilters } from '../../policies/framework.ts'
+import type { Move } from '../../policies/consolidation.ts'
 import type { Explanation, Plan } from '../../policies/plan.ts'
 import { plan } from '../../policies/planner.ts'
-import { outranks, type Rank } from '../../policies/ranks.ts'
+import { outranks } from '../../policies/ranks.ts'
 import type { Claim, Pod } from '../../policies/types.ts'
 import type { Clock } from '../clock.ts'
 import type { State } from '../state.ts'
-import { type Former, newerFirst } from './adoption.ts'
+import type { Former } from './adoption.ts'
 import { beyondCluster } from './min-resources.ts'
-import { placed, type Gang } from './gang.ts'
+import { placeable, placed, type Gang } from './gang.ts'
 import { type CallUp, callUp, isDegraded, isWhole } from './quorum.ts'
-import { cleared, shortOf, type Hold, type Leaver, type Ledger } from './ledger.ts'
+import type { Hold, Leaver, Ledger } from './ledger.ts'
 import type { GangMetrics } from './metrics.ts'
+import type { Moves } from './moves.ts'
+import { overfull } from './overfull.ts'
 import type { Preemption } from './preemption.ts'
 import type { Refusals } from './refusals.ts'
 import { all, type Rooms, type Which } from './rooms.ts'
@@ -22,6 +25,7 @@ export type PlanningParts = {
   readonly ledger: Ledger
   readonly rooms: Rooms
   readonly preemption: Preemption
+  readonly moves: Moves
   readonly refusals: Refusals
   readonly clock: Clock
   readonly metrics: GangMetrics
@@ -59,11 +63,12 @@ export class Planning {
 
   /** `room` is a number that grows whenever room may have grown. */
   attempt(gang: Gang, room: number): Attempt {
-    const { ledger } = this.#parts
+    const { ledger, moves } = this.#parts
     const held = ledger.hold(gang.key)
     const call = callUp(gang, held?.claims)
     const need = needOf(gang, held, call)
     const inTwo = goesInTwo(gang, call)
+    for (const pod of placeable(gang)) moves.settled(pod)
     const pods = inTwo ? call.needed : [...call.needed, ...call.surplus]
     if (pods.length === 0 || need === undefined || need > pods.length) return { outcome: 'nothing' }
     const beyond = beyondCluster(gang, need, this.#parts.state.snapshot())
@@ -118,7 +123,8 @@ export class Planning {
     const need = spread ? apart(asked.room, asked.request, { most: 1, isMember }) : asked
     const found = preemption.search(gang, { ...need, explanation })
     if (found.outcome !== 'evict') return found
-    return this.#reserve(ask, which, { claims: claimsOf(pods, found.nodes), leavers: found.leavers })
+    const { leavers, moves } = found
+    return this.#reserve(ask, which, { claims: claimsOf(pods, found.nodes), leavers, moves })
   }
 
   /** Takes over what a former life decided, as far as it still fits; what was only a hint counts whole or not at all. */
@@ -136,30 +142,13 @@ export class Planning {
     if (enough) ledger.reserve(this.#hold(gang, { claims, plan: former.plan }), rooms.beside(gang, all))
   }
 
-  /** Gangs whose plans no longer fit on that node, the lowest-ranked first; those left over do fit. */
-  overfull(node: string): string[] {
-    const { state, ledger } = this.#parts
-    const info = state.node(node)
-    const holds = ledger
-      .on(node)
-      .toSorted((a, b) => Number(a.firm) - Number(b.firm) || byRank(a.rank, b.rank) || newerFirst(a.plan, b.plan))
-    const broken: string[] = []
-    for (const [index, { gang }] of holds.entries()) {
-      const rest = holds.slice(index).flatMap(hold => [...hold.claims.values()].filter(claim => claim.node === node))
-      const pods = rest.map(claim => claim.pod)
-      if (info && shortOf(cleared(info, holds.slice(index)), pods) === undefined) break
-      broken.push(gang)
-    }
-    return broken
-  }
-
   #search(which: Which, ask: Ask): Attempt {
     const { clock, metrics } = this.#parts
     const from = clock.now()
     const result = this.#plan(which, ask)
     metrics.planDuration.observe({ outcome: result.outcome }, (clock.now() - from) / 1000)
     if (result.outcome !== 'planned') return result
-    return this.#reserve(ask, which, { claims: claimsOf(ask.pods, result.nodes), leavers: nobody })
+    return this.#reserve(ask, which, { claims: claimsOf(ask.pods, result.nodes), leavers: nobody, moves: [] })
   }
 
   #plan(which: Which, { gang, held, pods, need }: Ask): Plan | Explanation {
@@ -182,8 +171,8 @@ export class Planning {
     return this.#parts.refusals.current(this.#parts.state.snapshot())
   }
 
-  #reserve({ gang, held }: Ask, which: Which, added: Pick<Hold, 'claims' | 'leavers'>): Attempt {
-    const { ledger, rooms } = this.#parts
+  #reserve({ gang, held }: Ask, which: Which, added: Added): Attempt {
+    const { ledger, rooms, moves } = this.#parts
     const claims = new Map([...(held?.claims ?? []), ...added.claims])
     const leavers = new Map([...(held?.leavers ?? []), ...added.leavers])
     const hold = this.#hold(gang, { ...held, claims, leavers })
@@ -191,8 +180,12 @@ export class Planning {
     // Room that others must leave first is no room for the next gang.
     if (held || which !== all || leavers.size > 0) reserve()
     else rooms.adding(gang, [...claims.values()], reserve)
-    const nodes = new Set([...added.claims.values()].map(claim => claim.node))
-    const displaced = new Set([...nodes].flatMap(node => this.overfull(node)).filter(key => key !== gang.key))
+    if (added.moves.length > 0)
+      moves.begin(hold, added.moves, (node, counts) =>
+        rooms.beside(nobodys, each => which(each) || counts(each)).node(node)
+      )
+    const nodes = new Set([...[...added.claims.values()].map(claim => claim.node), ...added.moves.map(({ to }) => to)])
+    const displaced = new Set([...nodes].flatMap(node => overfull(node, this.#parts)).filter(key => key !== gang.key))
     return { outcome: 'reserved', displaced: [...displaced] }
   }
 
@@ -211,6 +204,11 @@ export class Planning {
   }
 }
 
+/** What a plan adds to what the gang holds already. */
+type Added = Pick<Hold, 'claims' | 'leavers'> & { readonly moves: readonly Move[] }
+/** The room that is beside every hold. */
+const nobodys = { key: '' }
+
 /** What of a hold is known before it is made. */
 type Wish = Pick<Hold, 'claims'> & {
   readonly plan?: string | undefined
@@ -218,9 +216,6 @@ type Wish = Pick<Hold, 'claims'> & {
   readonly leavers?: ReadonlyMap<string, Leaver>
 }
 const nobody: ReadonlyMap<string, Leaver> = new Map()
-
-/** Lower first. */
-const byRank = (a: Rank, b: Rank): number => a.cross - b.cross || a.own - b.own
 
 /** With roles it matters who is placed first: those whom the quorum needs, and the others once they are. */
 function goesInTwo(gang: Gang, { needed, surplus }: CallUp): boolean {

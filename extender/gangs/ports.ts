@@ -76,5 +76,5 @@ export interface Log {
   error(fields: object, message: string): void
 }
 
-/** Raised for a broken promise to ourselves; ends the process, since recovery and start are one path. */
+/** Told of what nobody expected: the life in which it happened ends, or, for a broken promise to ourselves, the process. */
 export type OnViolation = (error: unknown) => void

@@ -1,6 +1,8 @@
 import type { Profile } from '../../policies/framework.ts'
+import { customScheduler, muster } from '../../policies/index.ts'
 import { type Rank, rankOf } from '../../policies/ranks.ts'
 import type { Pod } from '../../policies/types.ts'
+import type { Config } from '../config.ts'
 import { type Membership, membership } from './dialects.ts'
 
 /** The dialect of pods that are gangs of one because their profile plans them too. */
@@ -21,6 +23,10 @@ export class Profiles {
   /** Undefined for pods of other schedulers. */
   of({ schedulerName }: Pod): Profile | undefined {
     return this.#byName.get(schedulerName)
+  }
+
+  all(): readonly Profile[] {
+    return [...this.#byName.values()]
   }
 
   /** The pod's gang; undefined where muster does not plan it. */
@@ -44,4 +50,14 @@ export class Profiles {
     this.#alone.set(pod, made)
     return made
   }
+}
+
+/** By scheduler name. */
+export function profilesOf({
+  schedulerNames,
+  onePodPerNode
+}: Pick<Config, 'schedulerNames' | 'onePodPerNode'>): ReadonlyMap<string, Profile> {
+  const planned = [...schedulerNames].filter(([, profile]) => profile === 'custom-scheduler').map(([name]) => name)
+  const custom = customScheduler(new Set(onePodPerNode ? planned : []))
+  return new Map([...schedulerNames].map(([name, profile]) => [name, profile === 'muster' ? muster : custom]))
 }

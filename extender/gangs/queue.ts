@@ -1,4 +1,5 @@
-import { order, type Waiting } from '../../policies/order.ts'
+import { KeptOrder } from '../../policies/kept-order.ts'
+import type { Waiting } from '../../policies/order.ts'
 import { placeable, placed, satisfied, type Gang } from './gang.ts'
 import { isDegraded } from './quorum.ts'
 import type { Keeper } from './keeper.ts'
@@ -13,17 +14,22 @@ export type QueueParts = {
   readonly patience: Patience
 }
 
+type Entry = Waiting & { readonly isDegraded: boolean }
+
 /**
  * Who is planned next: the gangs that have members without a place, best rank first, each once for each change. What
- * is asked for in one go may be more than there is time for; the rest stays, and what changes meanwhile joins it.
+ * is asked for in one go may be more than there is time for; the rest stays, and what changes meanwhile joins it. The
+ * order is kept: a change costs the logarithm of how many wait.
  */
 export class Queue {
   readonly #parts: QueueParts
   /** Gang → what it looked like when it was last planned in vain. */
   readonly #tried = new Map<string, string>()
   readonly #changed = new Set<string>()
-  /** Who is to be tried, the best last; all gangs, where room has grown. */
-  #list: string[] = []
+  /** Who is to be tried. */
+  #next = new Line()
+  /** Who has been, until room grows. */
+  #past = new Line()
   /** The room for which all gangs were listed last. */
   #listed = -1
 
@@ -38,43 +44,44 @@ export class Queue {
 
   /**
    * Who is planned now; undefined when nobody is left. `room` is a number that grows whenever room may have grown: then
-   * all gangs are listed, but only once the last list has come to its end, so that steady change starves nobody.
+   * all gangs are tried, but only once the last list has come to its end, so that steady change starves nobody.
    */
   pop(room: number): Gang | undefined {
     for (;;) {
       this.#renew(room)
-      const key = this.#list.pop()
-      if (key === undefined) return undefined
-      const gang = this.#parts.roster.gang(key)
-      if (gang && this.#isOpen(gang, room)) return gang
+      const entry = this.#next.pop()
+      if (!entry) return undefined
+      this.#past.set(entry)
+      const gang = this.#parts.roster.gang(entry.key)
+      if (!gang) this.#past.delete(entry.key)
+      else if (this.#isOpen(gang, room)) return gang
     }
   }
 
   #renew(room: number): void {
-    if (this.#list.length === 0 && this.#listed !== room) {
+    if (this.#next.isEmpty && this.#listed !== room) {
       this.#listed = room
-      this.#list = this.#ordered(this.#parts.roster.keys(), room)
-    } else if (this.#changed.size > 0) this.#list = this.#ordered([...this.#changed, ...this.#list], room)
+      ;[this.#next, this.#past] = [this.#past, this.#next]
+    }
+    for (const key of this.#changed) {
+      const gang = this.#parts.roster.gang(key)
+      this.#past.delete(key)
+      if (gang) this.#next.set(this.#entry(gang))
+      else this.#next.delete(key)
+    }
     this.#changed.clear()
   }
 
-  /** Those of `keys` that are worth planning, the best last. */
-  #ordered(keys: Iterable<string>, room: number): string[] {
-    const gangs = [...new Set(keys)].map(key => this.#parts.roster.gang(key)).filter(gang => gang !== undefined)
-    const open = gangs.filter(gang => this.#isOpen(gang, room))
-    const ordered = order(open.map(gang => this.#entry(gang))).map(entry => entry.gang)
-    // A gang that lost a member after its start comes first: its others run for nothing until it is whole again.
-    const sorted = [...ordered.filter(isDegraded), ...ordered.filter(gang => !isDegraded(gang))]
-    return sorted.map(gang => gang.key).toReversed()
-  }
-
-  #entry(gang: Gang): Waiting & { readonly gang: Gang } {
+  #entry(gang: Gang): Entry {
     const { key, namespace, name, profile, rank } = gang
     const byProfile = profile.byAnnotation
       ? { priority: rank.own, annotationPriority: 0 }
       : { priority: gang.priority, annotationPriority: gang.annotationPriority }
     const size = profile.smallerFirst ? gang.members.length : 0
-    return { ...{ key, namespace, name, gang, size, createdAt: this.#turn(gang) }, ...byProfile }
+    return {
+      ...{ key, namespace, name, size, createdAt: this.#turn(gang), isDegraded: isDegraded(gang) },
+      ...byProfile
+    }
   }
 
   /** There was no place for it, as things are. */
@@ -85,6 +92,8 @@ export class Queue {
   forget(key: string): void {
     this.#tried.delete(key)
     this.#changed.delete(key)
+    this.#next.delete(key)
+    this.#past.delete(key)
   }
 
   /** Since when it waits its turn: its age, or the last time that it had its turn and did not use it. */
@@ -128,5 +137,30 @@ export class Queue {
       satisfied(gang),
       ...this.#unplaced(gang)
     ].join()
+  }
+}
+
+/** Entries in order. A gang that lost a member after its start comes first: its others run for nothing until it is whole again. */
+class Line {
+  readonly #degraded = new KeptOrder<Entry>()
+  readonly #others = new KeptOrder<Entry>()
+
+  get isEmpty(): boolean {
+    return this.#degraded.size + this.#others.size === 0
+  }
+
+  set(entry: Entry): void {
+    this.delete(entry.key)
+    if (entry.isDegraded) this.#degraded.set(entry)
+    else this.#others.set(entry)
+  }
+
+  delete(key: string): void {
+    this.#degraded.delete(key)
+    this.#others.delete(key)
+  }
+
+  pop(): Entry | undefined {
+    return this.#degraded.pop() ?? this.#others.pop()
   }
 }

@@ -1,8 +1,9 @@
 import { gangGate } from '../../policies/names.ts'
 import { nameOf } from '../../policies/text.ts'
 import type { Pod } from '../../policies/types.ts'
-import type { Clock } from '../clock.ts'
+import type { Clock, Random } from '../clock.ts'
 import { reasonOf } from '../errors.ts'
+import { backoff } from './backoff.ts'
 import { gatedByMuster } from './dialects.ts'
 import { placeable, type Gang } from './gang.ts'
 import type { Log, Nominator, WriteResult } from './ports.ts'
@@ -10,8 +11,7 @@ import type { WriteQueue } from './write-queue.ts'
 
 /** How long the watch may take to show a write before it is made again. */
 const confirmMs = 5_000
-const firstBackoffMs = 250
-const maxBackoffMs = 10_000
+const again = { first: 250, most: 10_000 }
 /** So long without a setback, and the next one is the first again. */
 const calmMs = 60_000
 
@@ -30,6 +30,7 @@ type Track = {
 export type ReconcilerParts = {
   readonly nominator: Nominator
   readonly clock: Clock
+  readonly random: Random
   readonly log: Log
   readonly writes: WriteQueue
   /** The node where the pod's room is held; undefined while it is in no plan. */
@@ -137,9 +138,9 @@ export class Reconciler {
     const now = this.#parts.clock.now()
     if (now - track.setBackAt > calmMs) track.setbacks = 0
     track.setBackAt = now
-    const backoff = track.setbacks === 0 ? 0 : Math.min(maxBackoffMs, firstBackoffMs * 2 ** track.setbacks)
+    const wait = track.setbacks === 0 ? 0 : backoff(again, track.setbacks, this.#parts.random)
     track.setbacks += 1
-    track.notBefore = now + Math.max(backoff, retryAfterMs)
+    track.notBefore = now + Math.max(wait, retryAfterMs)
   }
 
   #revisitIn(gang: string, ms: number): void {

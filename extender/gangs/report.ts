@@ -1,7 +1,7 @@
 import { compare, nameOf } from '../../policies/text.ts'
 import type { Pod } from '../../policies/types.ts'
 import type { State } from '../state.ts'
-import type { Gang, GangState, MemberState } from './gang.ts'
+import { ownPriority, type Gang, type GangState, type MemberState } from './gang.ts'
 import { gangState } from './quorum.ts'
 import type { Journal } from './journal.ts'
 import type { Hold, Ledger } from './ledger.ts'
@@ -107,7 +107,7 @@ export class Reports {
       dialect: gang.dialect,
       state: gangState(gang, hold),
       minMember: gang.minMember ?? null,
-      priority: gang.priority,
+      priority: ownPriority(gang),
       reason: journal.reason(gang.key) ?? null,
       plan: hold ? { id: hold.plan, firm: hold.firm, leaving: leavingOf(hold) } : null,
       members: gang.members.map(({ pod, role, state, node }) => ({

@@ -43,7 +43,7 @@ export class Rooms {
   }
 
   /** What a hold of this gang must fit beside: pods and other holds. Nominations of others give no right to room. */
-  beside(gang: Gang, which: Which): { readonly node: (name: string) => NodeInfo | undefined } {
+  beside(gang: Pick<Gang, 'key'>, which: Which): { readonly node: (name: string) => NodeInfo | undefined } {
     const { state, ledger } = this.#parts
     return {
       node: name => {

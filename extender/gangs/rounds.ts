@@ -7,6 +7,7 @@ import type { Gang } from './gang.ts'
 import type { Journal } from './journal.ts'
 import type { Keeper } from './keeper.ts'
 import type { Hold, Ledger } from './ledger.ts'
+import type { Outlook } from './outlook.ts'
 import type { Patience } from './patience.ts'
 import type { Planning } from './planning.ts'
 import type { OnViolation } from './ports.ts'
@@ -30,6 +31,7 @@ export type RoundsParts = {
   readonly evictions: Evictions
   readonly endings: Endings
   readonly preemption: Preemption
+  readonly outlook: Outlook
   readonly journal: Journal
   readonly clock: Clock
   readonly resyncMs: number
@@ -65,8 +67,13 @@ export class Rounds {
 
   /** The gang has lost room that was held for it. */
   lost(key: string): void {
-    this.#parts.queue.forget(key)
     this.roomGrew()
+    this.retry(key)
+  }
+
+  /** The gang is planned anew, even where nothing has changed for it. */
+  retry(key: string): void {
+    this.#parts.queue.forget(key)
     this.revisit(key)
   }
 
@@ -119,7 +126,8 @@ export class Rounds {
   }
 
   #review(key: string): void {
-    const { roster, keeper, clock } = this.#parts
+    const { roster, keeper, clock, outlook, preemption } = this.#parts
+    outlook.review(key)
     const gang = roster.gang(key)
     if (!gang) {
       this.#forget(key)
@@ -128,6 +136,7 @@ export class Rounds {
     const settlesIn = roster.settlesIn(key)
     if (settlesIn > 0) clock.after(settlesIn + 1, () => this.revisit(key))
     keeper.review(gang)
+    preemption.review(gang)
   }
 
   #forget(key: string): void {

@@ -2,8 +2,10 @@ import { annotations } from '../../policies/names.ts'
 import { parseDuration, parseTime } from '../../policies/parse.ts'
 import { amountOf } from '../../policies/quantity.ts'
 import type { Pod, Resources } from '../../policies/types.ts'
+import type { Membership } from './dialects.ts'
 import { quoted } from './dialects/fields.ts'
 import { foreign } from './dialects/table.ts'
+import { single } from './profiles.ts'
 
 /** What a gang asks for besides its members. */
 export type Settings = {
@@ -25,7 +27,7 @@ export type Settings = {
   readonly problem: string | undefined
 }
 
-/** Accepted, and answered with an event until what they ask for is there. */
+/** Accepted, and answered with an event until what they ask for is there; `movable` works for pods outside gangs. */
 const notActive: ReadonlySet<string> = new Set([
   ...[annotations.topologyRequired, annotations.topologyPreferred, annotations.topologyRelaxAfter],
   ...[annotations.segmentSize, annotations.exclusive, annotations.timeLimit, annotations.queue],
@@ -35,8 +37,12 @@ const notActive: ReadonlySet<string> = new Set([
 /** One annotation's value over all members; members that say nothing are fine, those that speak must agree. */
 type Value<T> = { readonly value: T | undefined; readonly problem: string | undefined }
 
+type Speaker = { readonly pod: Pod; readonly said: Pick<Membership, 'dialect'> }
+
 /** What the live members ask for; the same for all of them, or refused. */
-export function settingsOf(pods: readonly Pod[]): Settings {
+export function settingsOf(members: readonly Speaker[]): Settings {
+  const pods = members.map(({ pod }) => pod)
+  const isAlone = members[0]?.said.dialect === single
   const timeout = valueOf(pods, annotations.gangTimeout, positiveDuration)
   const waiting = valueOf(pods, foreign.koordinatorWait.key, positiveDuration)
   const onTimeout = valueOf(pods, annotations.onTimeout, oneOf('requeue', 'fail', 'keep'))
@@ -46,16 +52,18 @@ export function settingsOf(pods: readonly Pod[]): Settings {
   const policy = valueOf(pods, annotations.preemptionPolicy, oneOf('PreemptLowerPriority', 'Never'))
   const delay = valueOf(pods, annotations.preemptionDelay, duration)
   const runtime = valueOf(pods, annotations.minRuntime, duration)
-  const all = [timeout, waiting, onTimeout, onPartial, resources, volcano, policy, delay, runtime]
+  const movable = valueOf(pods, annotations.movable, oneOf('true', 'false'))
+  const all = [timeout, waiting, onTimeout, onPartial, resources, volcano, policy, delay, runtime, movable]
   return {
     gangTimeoutMs: timeout.value ?? waiting.value,
     onTimeout: onTimeout.value ?? 'requeue',
     onPartial: onPartial.value ?? 'hold',
     minResources: resources.value ?? volcano.value,
-    preempts: policy.value === undefined ? pods.every(pod => pod.preempts) : policy.value !== 'Never',
+    // As in-tree, where nobody may ask for more than the PriorityClass gives.
+    preempts: policy.value !== 'Never' && pods.every(pod => pod.preempts),
     preemptionDelayMs: delay.value ?? 0,
     minRuntimeMs: runtime.value ?? 0,
-    inactive: inactiveOn(pods),
+    inactive: inactiveOn(pods).filter(key => !isAlone || key !== annotations.movable),
     problem: all.map(({ problem }) => problem).find(problem => problem !== undefined) ?? wrongCheckpoint(pods)
   }
 }

@@ -41,7 +41,7 @@ export function termsOf(pods: readonly Pod[], facts: Facts): Terms {
   const speakers = live.length > 0 ? live : speakersOf(pods, facts)
   const key = speakers.find(({ said }) => said.object !== undefined)?.said.object
   const group = key === undefined ? undefined : facts.podGroup(key)
-  const settings = settingsOf(live.map(({ pod }) => pod))
+  const settings = settingsOf(live)
   return {
     ...settings,
     ...quorumOf(speakers, { pods, facts, key, group }),

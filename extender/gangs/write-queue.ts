@@ -1,14 +1,18 @@
+import type { OnViolation } from './ports.ts'
+
 /** Runs writes with a bound on how many are under way at once, over all gangs, first come first served. */
 export class WriteQueue {
   readonly #concurrency: number
+  readonly #onViolation: OnViolation
   readonly #waiting: (() => Promise<void>)[] = []
   #running = 0
 
-  constructor(concurrency: number) {
+  constructor(concurrency: number, onViolation: OnViolation) {
     this.#concurrency = concurrency
+    this.#onViolation = onViolation
   }
 
-  /** `write` must not throw. */
+  /** Never waits. What `write` throws nobody expected. */
   push(write: () => Promise<void>): void {
     this.#waiting.push(write)
     this.#pump()
@@ -19,10 +23,12 @@ export class WriteQueue {
       const next = this.#waiting.shift()
       if (!next) return
       this.#running += 1
-      void next().finally(() => {
-        this.#running -= 1
-        this.#pump()
-      })
+      void next()
+        .catch(this.#onViolation)
+        .finally(() => {
+          this.#running -= 1
+          this.#pump()
+        })
     }
   }
 }

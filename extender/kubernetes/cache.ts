@@ -21,6 +21,8 @@ export type CacheParts = {
   readonly metrics: KubernetesMetrics
   readonly projector: Projector
   readonly state: State
+  /** Told of what whoever listens to the state has thrown: it has missed a change. */
+  readonly handlerFailed?: (error: unknown) => void
 }
 
 const controllers: readonly { readonly kind: ControllerKind; readonly resource: string; readonly path: string }[] = [

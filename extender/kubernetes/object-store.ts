@@ -24,6 +24,8 @@ export type ObjectStoreOptions<T> = {
   readonly project: (json: Json) => T | undefined
   readonly handler: ReflectorHandler<T>
   readonly log: Log
+  /** Told of what the handler has thrown: it has missed a change. */
+  readonly handlerFailed?: (error: unknown) => void
 }
 
 type Entry<T> = { readonly uid: string; readonly version: string; readonly item: T }
@@ -106,11 +108,12 @@ export class ObjectStore<T> {
   }
 
   #tell(call: (handler: ReflectorHandler<T>) => void): void {
-    const { resource, handler, log } = this.#options
+    const { resource, handler, log, handlerFailed } = this.#options
     try {
       call(handler)
     } catch (error) {
       log.error({ resource, err: error }, 'A handler of a change failed')
+      handlerFailed?.(error)
     }
   }
 }

@@ -1,6 +1,7 @@
 import { amountOf } from '../../policies/quantity.ts'
 import type { Controller, Node, Pod, Resources, Scheduled, Taint } from '../../policies/types.ts'
 import { StringTable } from './intern.ts'
+import { isInTree, repelsOthers } from './in-tree.ts'
 import { integer, type Json, object, objects, text } from './json.ts'
 import { ShapeTable } from './shapes.ts'
 
@@ -59,6 +60,8 @@ export class Projector {
       nominatedNodeName: this.#optional(status.nominatedNodeName),
       scheduled: this.#scheduled(status),
       native: isNative(spec),
+      inTree: isInTree(spec),
+      repels: repelsOthers(spec),
       controller: this.#controllerOf(metadata),
       labels: this.#strings.map(object(metadata.labels), always),
       annotations: this.#strings.map(object(metadata.annotations), this.#keepAnnotation),

@@ -27,6 +27,8 @@ export type ReflectorOptions<T> = {
   /** The slim form of an object; undefined leaves it out; may throw. */
   readonly project: (json: Json) => T | undefined
   readonly handler: ReflectorHandler<T>
+  /** Told of what the handler has thrown: it has missed a change. */
+  readonly handlerFailed?: (error: unknown) => void
   /** Objects per page, default 500: some 30 ms of work. */
   readonly pageSize?: number
   /** A watch without a byte for so long is opened anew; default 90 s, since bookmarks come each minute. */

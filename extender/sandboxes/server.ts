@@ -122,7 +122,8 @@ function audit(app: FastifyInstance, log: FastifyBaseLogger): void {
     if (['/livez', '/readyz', '/metrics'].includes(url)) return
     const { statusCode: status, elapsedTime } = reply
     const line = { trace: request.id, method: request.method, route: url, status, ms: Math.round(elapsedTime) }
-    log.info({ ...line, replayed: reply.raw.getHeader('idempotent-replayed') === 'true' }, 'answered')
+    const replayed = [reply, reply.raw].some(each => each.getHeader('idempotent-replayed') === 'true')
+    log.info({ ...line, replayed }, 'answered')
   })
 }
 

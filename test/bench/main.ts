@@ -1,16 +1,18 @@
 /**
- * `npm run bench -- [embedded | sandboxes | victims]`: prints a table of what was measured; timings are no tests. Kept tables, with
+ * `npm run bench -- [embedded | sandboxes | victims | schedule]`: prints a table of what was measured; timings are no tests. Kept tables, with
  * the conditions under which they were made, are in results/.
  */
 import { cpus, totalmem } from 'node:os'
 import { embedded } from './embedded.ts'
 import { sandboxes } from './sandboxes.ts'
+import { schedules } from './schedule.ts'
 import { victimSearch } from './victims.ts'
 
 const benches: Readonly<Record<string, () => Promise<readonly string[]>>> = {
   embedded,
   sandboxes: () => sandboxes(),
-  victims: victimSearch
+  victims: victimSearch,
+  schedule: schedules
 }
 
 const names = process.argv.slice(2)

@@ -23,11 +23,16 @@ export async function muster(args: readonly string[], env: Env = {}) {
   return { stdout, stderr, code: code as unknown }
 }
 
-export type Line = { readonly msg: string; readonly url?: string; readonly level: number }
+export type Line = {
+  readonly msg: string
+  readonly level: number
+  readonly url?: string
+  readonly gang?: string
+}
 
 /** A `muster serve` that runs until the test ends, and what it has logged. */
-export function serving(t: Test, args: readonly string[]) {
-  const child = start(['serve', ...args], {})
+export function serving(t: Test, args: readonly string[], env: Env = {}) {
+  const child = start(['serve', ...args], env)
   const exited = once(child, 'exit')
   t.teardown(async () => {
     child.kill('SIGKILL')
@@ -40,10 +45,10 @@ export function serving(t: Test, args: readonly string[]) {
     rest = all.pop() ?? ''
     lines.push(...all.map(line => JSON.parse(line) as Line))
   })
-  /** The first line with that message, once it is there. */
-  const line = async (message: RegExp): Promise<Line> => {
+  /** The first line with that message of which that is so, once it is there. */
+  const line = async (message: RegExp, isIt: (line: Line) => boolean = () => true): Promise<Line> => {
     for (;;) {
-      const found = lines.find(({ msg }) => message.test(msg))
+      const found = lines.find(each => message.test(each.msg) && isIt(each))
       if (found) return found
       await once(child.stdout, 'data')
     }

@@ -28,7 +28,7 @@ function kubeconfig(t: Test, port: number): string {
   return join(t.testdir({ kubeconfig: text }), 'kubeconfig')
 }
 
-t.test('an unreachable API server: one clear line, not ready, and it keeps trying', async t => {
+t.test('S2.11 S3.10 S3.30 an unreachable API server: one clear line, not ready, and it keeps trying', async t => {
   const port = await freePort()
   const server = serving(t, ['--kubeconfig', kubeconfig(t, port), ...anyPort])
   const { msg } = await server.line(/cannot reach/)

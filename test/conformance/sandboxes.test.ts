@@ -20,7 +20,7 @@ if (lab)
     async (t, ns) => {
       await lab.createNodes('node', 2)
       const { log } = recordingLog()
-      const { publish, events } = publisher()
+      const { publish, events } = publisher(t)
       const clock = new SkewedClock()
       const kubeconfig = await lab.cluster.kubeconfig('admin')
       const options = { port: 0, redis: false as const, log, clock, kubeconfig, namespace: ns, enableEvents: true }

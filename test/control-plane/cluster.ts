@@ -11,7 +11,8 @@ import {
   etcd,
   kwok,
   scheduler,
-  type Component
+  type Component,
+  type NativeGangs
 } from './components.ts'
 import { type Access, type User, createCredentials, servingCertificate, writeKubeconfig } from './credentials.ts'
 import { freePort } from './ports.ts'
@@ -27,8 +28,8 @@ export interface ClusterOptions {
   readonly kwok?: boolean
   /** Default false: nodes are created ready, pods need no service account. */
   readonly controllerManager?: boolean
-  /** The alpha gang scheduling of 1.36, for comparison; default false. */
-  readonly nativeGangs?: boolean
+  /** The alpha gang scheduling of 1.36, for comparison, also with its alpha preemption; default false. */
+  readonly nativeGangs?: NativeGangs
   /** Left running when this process ends; default false. */
   readonly outlives?: boolean
 }

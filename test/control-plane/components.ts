@@ -48,7 +48,7 @@ export interface ApiServerOptions {
   readonly port: number
   readonly etcdPort: number
   /** Turns on `scheduling.k8s.io/v1alpha2` and the gates of native gangs. */
-  readonly nativeGangs: boolean
+  readonly nativeGangs: NativeGangs
   readonly ready: () => Promise<boolean>
 }
 
@@ -83,9 +83,14 @@ export function apiServer(site: Site, options: ApiServerOptions): ManagedProcess
   })
 }
 
-/** The feature gates of the native gangs of 1.36. */
-function nativeGangFlags(on: boolean): readonly string[] {
-  return on ? ['--feature-gates=GenericWorkload=true,GangScheduling=true'] : []
+/** Whether Kubernetes' own gangs of 1.36 are on, and whether they may evict. */
+export type NativeGangs = boolean | 'preempting'
+
+/** Their feature gates. */
+function nativeGangFlags(on: NativeGangs): readonly string[] {
+  if (on === false) return []
+  const preemption = on === 'preempting' ? ',WorkloadAwarePreemption=true' : ''
+  return [`--feature-gates=GenericWorkload=true,GangScheduling=true${preemption}`]
 }
 
 /** kwok, which makes every node's pods run and vanish. */
@@ -130,7 +135,7 @@ export function controllerManager(site: Site, options: { kubeconfig: string; por
 /** kube-scheduler with a configuration file; `/metrics` and `/readyz` on its port need no token. */
 export function scheduler(
   site: Site,
-  options: { config: string; kubeconfig: string; port: number; nativeGangs: boolean }
+  options: { config: string; kubeconfig: string; port: number; nativeGangs: NativeGangs }
 ): ManagedProcess {
   return component(site, {
     name: 'kube-scheduler',

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { type Row, View } from '../../extender/cli/demo/view.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
 const demo = fileURLToPath(new URL('../../extender/cli/demo.ts', import.meta.url))
 const names = [

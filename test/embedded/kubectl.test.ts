@@ -10,6 +10,7 @@ import { simulatedRuntime } from '../../extender/embedded/kubelet/simulated.ts'
 import { controllers, kubelet, scheduler, usualNodes } from '../../extender/embedded/parts.ts'
 import { Projector } from '../../extender/kubernetes/projections.ts'
 import { buildTools } from '../control-plane/build.ts'
+import { untilTrue } from './until.ts'
 
 const tools = await buildTools()
 const skip = tools.kind === 'absent' ? `kubectl is not there: ${tools.reason}` : false
@@ -176,7 +177,7 @@ story('create with the typed clients, which send protobuf', [
   ['get ns mine', { err: /NotFound/ }]
 ])
 
-story('pods: select, describe, log, drain, delete', [
+story('S3.49 pods: select, describe, log, drain, delete', [
   ['rollout status deploy/made --timeout=30s', /successfully rolled out/],
   ['run solo --image=nginx --restart=Never', /pod\/solo created/],
   ['wait pod/solo --for=condition=Ready --timeout=30s', /condition met/],
@@ -203,16 +204,17 @@ story('pods: select, describe, log, drain, delete', [
 ])
 
 t.test('get --watch follows', { skip }, async t => {
+  await kubectl('create cm watched --from-literal=a=b')
   const child = start(['get', 'cm', '--watch'])
   let seen = ''
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
     seen += chunk
   })
-  await kubectl('create cm watched --from-literal=a=b')
+  const shown = (what: RegExp): Promise<void> => untilTrue(`${what} is shown`, () => what.test(seen), 60_000)
+  await shown(/watched\s+1/)
   await kubectl('patch cm watched -p {"data":{"b":"c"}}')
+  await shown(/watched\s+2/)
   await kubectl('delete cm watched')
-  for (let tries = 0; tries < 200 && !/watched\s+2/.test(seen); tries++)
-    await new Promise(resolve => setTimeout(resolve, 25))
   child.kill()
   await once(child, 'close')
   t.match(seen, /^NAME\s+DATA\s+AGE\n/)

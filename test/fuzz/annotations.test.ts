@@ -60,7 +60,7 @@ t.test('whatever stands in annotations and labels makes a gang, a refusal or not
       }
       const pod = projector.pod(json)
       const said = membership(pod)
-      settingsOf([pod])
+      settingsOf([{ pod, said: { dialect: 'muster' } }])
       if (!said) return
       gangs += 1
       const terms = termsOf([pod], facts)

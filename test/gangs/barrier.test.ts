@@ -153,7 +153,7 @@ t.test('a client that has hung up before it asks binds nothing', async t => {
   t.equal(await left, 'kube-scheduler gave up waiting for this binding')
 })
 
-t.test('a repeated call joins the one under way', async t => {
+t.test('S2.24 a repeated call joins the one under way', async t => {
   const h = await planned()
   const twice = [h.bind('a-0', 'n-0'), h.bind('a-0', 'n-0'), h.bind('a-1', 'n-1'), h.bind('a-2', 'n-2')]
   await h.run(100)

@@ -17,6 +17,8 @@ const runs = (one: string, on: string, priority?: number): PodBuilder =>
   mine(one, priority).on(on).with({ startedAt: started })
 const group = (one: string, size: number, priority?: number): PodBuilder[] =>
   Array.from({ length: size }, (_, index) => mine(`${one}-${index}`, priority).annotation('pod-group', one))
+const declared = (one: string, size: number, priority: number): PodBuilder[] =>
+  group(one, size, priority).map(each => each.annotation('muster.dev/min-member', String(size)))
 const runningGroup = (one: string, size: number, priority: number): PodBuilder[] =>
   group(one, size, priority).map((each, index) => each.on(`n-${index}`).with({ startedAt: started }))
 
@@ -76,7 +78,7 @@ const table: Record<
     runs: ['five', 'ten'],
     evicts: ['three']
   },
-  'S3.24 S3.27 S3.56 nobody moves where a node is free': {
+  'S3.24 S3.27 S3.29 S3.56 nobody moves where a node is free': {
     nodes: 2,
     pods: [runs('one', 'n-0', 1), mine('ten', 10)],
     runs: ['one', 'ten'],
@@ -93,8 +95,20 @@ const table: Record<
   'S3.58 a gang evicts as many as it needs, and no more': {
     nodes: 3,
     pods: [runs('a', 'n-0', 1), runs('b', 'n-1', 1), ...group('g', 2, 50)],
-    runs: ['b', 'g-0', 'g-1'],
-    evicts: ['a']
+    runs: ['a', 'g-0', 'g-1'],
+    evicts: ['b']
+  },
+  'S3.27 what one gang leaves serves all who come first: a single pod is not evicted besides': {
+    nodes: 4,
+    pods: [...runningGroup('g', 3, 1), runs('other', 'n-3', 1), mine('nine', 9), ...declared('pair', 2, 8)],
+    runs: ['nine', 'other', 'pair-0', 'pair-1'],
+    evicts: ['g-0', 'g-1', 'g-2']
+  },
+  'S3.23 S3.55 where the plan is not enough, others are evicted as before: nodes differ': {
+    nodes: 2,
+    pods: [runs('one', 'n-0', 1), mine('picky', 5).select('kubernetes.io/hostname', 'n-0'), mine('any', 4)],
+    runs: ['any', 'picky'],
+    evicts: ['one']
   },
   'S3.20 a gang ranks as its lowest member': {
     nodes: 2,
@@ -154,7 +168,7 @@ t.test('S3.15 the same cluster gets the same plan', async t => {
   t.strictSame(await plan(all.toReversed()), await plan(all))
 })
 
-t.test('S3.8 S3.60 a pod that is deleted makes room for the next one', async t => {
+t.test('S3.8 S3.29 S3.60 a pod that is deleted makes room for the next one', async t => {
   const h = scene(1, [mine('a', 2), mine('b', 1)])
   await h.run(5_000)
   t.strictSame(placed(h), ['a'])
@@ -247,4 +261,35 @@ t.test('gangs of the profile muster keep their own rules beside it', async t => 
   const h = scene(1, [...pods(2, 'm', each => each.gang('m', 2).cpu(10).gated()), mine('c', 1)])
   await h.run(10_000)
   t.strictSame(placed(h), ['c', 'm-0', 'm-1'])
+})
+
+t.test('a gang whose members are planned by different rules is refused, and says so', async t => {
+  const h = scene(4, [...group('g', 2), pod('g-2').cpu(10).annotation('pod-group', 'g')])
+  await h.run(20_000)
+  t.strictSame([h.gang('g').state, h.bound], ['refused', []])
+  t.equal(
+    h.gang('g').reason,
+    'schedulerName must lead to one profile for every member: g-0 says custom-scheduler, g-2 says muster'
+  )
+})
+
+t.test('S3.53 a priority that is no integer counts as 0, with an event that names the rule', async t => {
+  const bad = ['NaN', '1e999', '0x10', '１００', '', ' 5', '1.5', '+7', '1_000', '٣']
+  const good = ['5', '-5', '0', '99999999999999999999']
+  for (const text of [...bad, ...good]) {
+    const h = scene(1, [mine('p').annotation('priority', text)])
+    await h.run(3_000)
+    const notes = h.notices.filter(({ reason }) => reason === 'PriorityIgnored').map(({ note }) => note)
+    const want = `gang p: the annotation priority of p must be an integer, such as 100; ${JSON.stringify(text)} counts as 0`
+    t.strictSame(notes, bad.includes(text) ? [want] : [], text)
+    t.strictSame(placed(h), ['p'])
+  }
+})
+
+t.test('who evicts is told by the priority that gives the right to: that of the annotation', async t => {
+  const h = scene(1, [runs('v', 'n-0', 1), ...declared('g', 1, 50)])
+  await h.run(3_000)
+  const notes = h.notices.filter(({ reason }) => reason === 'Preempting').map(({ note }) => note)
+  t.strictSame(notes, ['gang ns/g of priority 50 evicts ns/v'])
+  t.equal(h.gang('g').priority, 50)
 })

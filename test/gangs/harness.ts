@@ -1,7 +1,8 @@
 import { Registry } from 'prom-client'
 import type { Clock } from '../../extender/clock.ts'
 import { Gangs } from '../../extender/gangs/gangs.ts'
-import type { Notice } from '../../extender/gangs/ports.ts'
+import { gangMetrics } from '../../extender/gangs/metrics.ts'
+import type { Log, Notice } from '../../extender/gangs/ports.ts'
 import type { GangReport } from '../../extender/gangs/report.ts'
 import { State } from '../../extender/state.ts'
 import type { Profile } from '../../policies/framework.ts'
@@ -20,6 +21,7 @@ export type Options = {
   readonly watchDelay?: () => number
   readonly profiles?: ReadonlyMap<string, Profile>
   readonly priorityCap?: (namespace: string) => number
+  readonly log?: Log
   readonly holdTtlMs?: number
   readonly bindTimeoutMs?: number
   readonly concurrency?: number
@@ -113,7 +115,14 @@ export class Harness {
     const { holdTtlMs = 60_000, bindTimeoutMs = 20_000, concurrency = 8 } = this.#options
     const epoch = ++this.#epoch
     return new Gangs({
-      ...{ state, clock, registry, log: quiet, ...this.api.ports(isAlive) },
+      ...{
+        state,
+        clock,
+        random: () => 1,
+        metrics: gangMetrics(registry),
+        log: this.#options.log ?? quiet,
+        ...this.api.ports(isAlive)
+      },
       recorder: { record: notice => this.notices.push(notice) },
       profiles: this.#options.profiles ?? new Map([['muster', muster]]),
       priorityCap: this.#options.priorityCap ?? (() => 0),

@@ -18,7 +18,7 @@ export type SchedulerParts = {
   readonly bindTimeoutMs: number
   readonly watchDelay: () => number
   /** muster as it answers now; undefined while it is down. */
-  readonly gangs: () => Gangs | undefined
+  readonly gangs: () => Pick<Gangs, 'placement' | 'refusedInTree' | 'bind'> | undefined
   /** Says no to a pod on a node for a reason that muster does not know. */
   readonly objects: (pod: Pod, node: string) => boolean
   /** Whether the answer to a bind call is lost on its way. */

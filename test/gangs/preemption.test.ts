@@ -20,7 +20,7 @@ const evicted = (h: Harness): string[] => h.api.written('evict').toSorted()
 const told = (h: Harness, reason: string): string[] =>
   h.notices.filter(notice => notice.reason === reason).map(notice => `${notice.pod.name}: ${notice.note}`)
 
-t.test('a gang of higher priority gets the room of as many as it needs', async t => {
+t.test('S3.55 a gang of higher priority gets the room of as many as it needs', async t => {
   const running = ['a', 'b', 'c', 'd'].map((name, i) => runs(name, `n-${i}`))
   const h = harness({ nodes: nodes(4, 'n', oneSlot), pods: [...running, ...urgent('g', 2)] })
   await h.run(5_000)
@@ -48,6 +48,12 @@ t.test('who evicts nobody', async t => {
     'a gang whose PriorityClass never preempts': {
       running: [low(0), low(1)],
       gang: urgent('g', 2).map(each => each.with({ preempts: false }))
+    },
+    'a gang whose PriorityClass never preempts, whatever it says itself': {
+      running: [low(0), low(1)],
+      gang: urgent('g', 2).map(each =>
+        each.with({ preempts: false }).annotation('muster.dev/preemption-policy', 'PreemptLowerPriority')
+      )
     },
     'a gang whose members are not all there': { running: [low(0), low(1)], gang: urgent('g', 2).slice(1) },
     'surplus members': {
@@ -102,6 +108,61 @@ t.test('min-runtime protects a gang, and a single pod, after its start', async t
     t.strictSame(evicted(h), [], name)
     await h.run(45_000)
     t.strictSame(evicted(h), ['v'], name)
+  }
+})
+
+t.test(
+  'who may be evicted only later is so as soon as that is: nobody waits for the next look at everything',
+  async t => {
+    const cases: Record<string, { readonly victim?: PodBuilder; readonly delay?: string; readonly from: number }> = {
+      'after a preemption-delay': { delay: '5s', from: 4_900 },
+      'at the end of a min-runtime': { victim: pod('v').annotation('muster.dev/min-runtime', '5s'), from: 4_000 },
+      'at the end of the min-runtime of a gang': {
+        victim: pod('v').gang('old', 1).annotation('muster.dev/min-runtime', '5s'),
+        from: 4_000
+      },
+      'on a clock that does not stand still': { from: 0 }
+    }
+    for (const [name, { victim = pod('v'), delay, from }] of Object.entries(cases)) {
+      const h = harness({ nodes: nodes(1, 'n', oneSlot) })
+      h.clock.creep = 0.001
+      h.add(victim.priority(1).cpu(1000).on('n-0').with({ startedAt: h.clock.wall() }))
+      h.add(
+        urgent('g', 1).map(each => (delay === undefined ? each : each.annotation('muster.dev/preemption-delay', delay)))
+      )
+      await h.run(from)
+      t.strictSame(evicted(h), [], name)
+      await h.run(2_000)
+      t.strictSame(evicted(h), ['v'], name)
+    }
+  }
+)
+
+t.test('who evicts nobody though others rank lower is told why', async t => {
+  const cases = {
+    'nobody is evicted for it: its preemption policy is Never': { key: 'preemption-policy', value: 'Never' },
+    'nobody is evicted for it before its preemption-delay is over': { key: 'preemption-delay', value: '1h' },
+    'some pods of lower priority are protected by their min-runtime for now': { key: 'min-runtime', value: '1h' }
+  }
+  for (const [words, { key, value }] of Object.entries(cases)) {
+    const h = harness({ nodes: nodes(1, 'n', oneSlot) })
+    const says = (each: PodBuilder): PodBuilder => each.annotation(`muster.dev/${key}`, value)
+    h.add(says(runs('v', 'n-0').with({ startedAt: h.clock.wall() })), urgent('g', 1).map(says))
+    await h.run(5_000)
+    t.strictSame(evicted(h), [])
+    t.ok(h.gang('g').reason?.endsWith(`; ${words}`), words)
+  }
+})
+
+t.test('a gang that is just starting is ended for one that came meanwhile, once it has started', async t => {
+  for (const gated of [true, false]) {
+    const low = pods(3, 'v', each => (gated ? each.gang('v', 2).cpu(1000).gated() : each.gang('v', 2).cpu(1000)))
+    const h = harness({ nodes: nodes(3, 'n', oneSlot), pods: low })
+    while (!h.state.hasAssumed('n-0')) await h.run(1)
+    h.add(urgent('g', 3))
+    await h.run(3_000)
+    t.strictSame(evicted(h), ['v-0', 'v-1', 'v-2'])
+    t.strictSame(h.bound.toSorted(), ['g-0@n-0', 'g-1@n-1', 'g-2@n-2'])
   }
 })
 
@@ -254,7 +315,7 @@ t.test('a budget that is known is not even tried', async t => {
   t.match(evicted(h), [/kept/])
 })
 
-t.test('an eviction whose answer is lost is asked for again, and happens once', async t => {
+t.test('S2.24 S3.30 an eviction whose answer is lost is asked for again, and happens once', async t => {
   for (const fault of ['lost before', 'lost after'] as const) {
     const h = harness({ nodes: nodes(1, 'n', oneSlot), pods: [runs('v', 'n-0'), ...urgent('g', 1)] })
     let times = 0

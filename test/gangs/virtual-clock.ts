@@ -11,8 +11,11 @@ export class VirtualClock implements Clock {
   readonly #cancelled = new WeakSet<Timer>()
   /** Called after each step, once everything that it made possible has happened. */
   onStep: () => void = () => {}
+  /** How much time passes between two looks at the clock, in milliseconds; a real one never stands still. */
+  creep = 0
 
   now(): number {
+    this.#now += this.creep
     return this.#now
   }
 
@@ -57,6 +60,6 @@ export class VirtualClock implements Clock {
       await turn()
       this.onStep()
     }
-    this.#now = end
+    this.#now = Math.max(this.#now, end)
   }
 }

@@ -15,7 +15,7 @@ const played: Readonly<Record<string, string>> = {
   'S2.18 S2.19 a gang that fits is scheduled, one that must not be is not': 'group'
 }
 
-t.test('the integration tests, on the embedded cluster', async t => {
+t.test('S3.62 the integration tests, on the embedded cluster', async t => {
   const ground = await embeddedGround()
   t.teardown(() => ground.close())
   t.equal(ground.name, 'the embedded cluster')
@@ -36,6 +36,7 @@ t.test('without a known name they say which there are', async t => {
 
 const targets: Record<string, { readonly args: readonly string[]; readonly want: RegExp }> = {
   'S2.12 make setup': { args: ['setup'], want: /^npm ci$/m },
+  'make coverage': { args: ['coverage'], want: /^npm run coverage$/m },
   'S2.13 S3.37 make start-minikube': {
     args: ['start-minikube', 'PROFILE=custom-scheduler-demo'],
     want: /^minikube start --nodes 3 -p custom-scheduler-demo$/m

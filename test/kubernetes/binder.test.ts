@@ -71,14 +71,14 @@ t.test('posts the binding with uid and annotations', async t => {
 type Case = { post: Step[]; get?: Step[]; want: BindResult; calls: string[]; unknown?: number }
 const refused = { outcome: 'refused', status: 409, message: 'pod a is odd' } as const
 const cases: Record<string, Case> = {
-  'the pod is gone': { post: [reply => reply.status(404)], want: { outcome: 'gone' }, calls: ['POST'] },
-  'already on the same node': {
+  'S3.69 the pod is gone': { post: [reply => reply.status(404)], want: { outcome: 'gone' }, calls: ['POST'] },
+  'S3.70 already on the same node': {
     post: [conflict],
     get: [shows('n1')],
     want: { outcome: 'bound' },
     calls: ['POST', 'GET']
   },
-  'already on another node': {
+  'S3.70 already on another node': {
     post: [conflict],
     get: [shows('n2')],
     want: { outcome: 'elsewhere', node: 'n2' },
@@ -141,7 +141,7 @@ const cases: Record<string, Case> = {
     calls: ['POST', 'GET', 'POST', 'GET'],
     unknown: 1
   },
-  'too many requests': {
+  'S2.20 S3.30 too many requests': {
     post: [reply => reply.status(429), created],
     want: { outcome: 'bound' },
     calls: ['POST', 'POST']
@@ -175,7 +175,7 @@ for (const [name, { post, get = [], want, calls, unknown = 0 }] of Object.entrie
   })
 }
 
-t.test('Retry-After is honoured, inside the deadline', async t => {
+t.test('S3.12 Retry-After is honoured, inside the deadline', async t => {
   const r = await rig(t, { post: [reply => reply.status(429, { 'retry-after': '1' }), created] })
   const began = r.clock.now()
   t.strictSame(await ended(r, r.bind()), { outcome: 'bound' })
@@ -250,4 +250,24 @@ t.test('a refused connection is safe to retry, and late in the end', async t => 
   t.match(await result, { outcome: 'late', message: /ECONNREFUSED/ })
   t.ok((await r.metric('muster_apiserver_requests_total{verb="create",resource="pods/binding",code="error"}'))! > 1)
   t.equal(await r.metric('muster_unknown_outcomes_total'), 0)
+})
+
+t.test('S2.20 S2.22 an API server that only says no is asked ever more rarely, until the deadline', async t => {
+  const { clock, metrics } = parts(t, 'http://127.0.0.1:1')
+  const times: number[] = []
+  const api = {
+    ...{ url: 'http://busy', stream: () => Promise.reject(new Error('no streams')), close: async () => {} },
+    async request() {
+      times.push(clock.now())
+      return { status: 429, headers: {}, body: undefined }
+    }
+  }
+  const binder = new Binder({ api, clock, metrics, random: () => 1 })
+  let result: BindResult | undefined
+  void binder.bind(wanted, { deadline: clock.now() + 29_000 }).then(end => (result = end))
+  await clock.until(() => result !== undefined, 10)
+  t.match(result, { outcome: 'late', message: /deadline passed; before that: HTTP 429/ })
+  const waits = times.slice(1).map((time, index) => time - (times[index] ?? 0))
+  t.strictSame(waits.slice(0, 8), [50, 100, 200, 400, 800, 1_600, 2_000, 2_000])
+  t.equal(times.length, 19, 'calls in 29 s')
 })

@@ -29,7 +29,7 @@ async function code(promise: Promise<unknown>): Promise<string | undefined> {
   }
 }
 
-t.test('every status is an answer', async t => {
+t.test('S2.2 every status is an answer', async t => {
   const server = await fakeApiServer(t, (received, reply) => {
     if (received.path.endsWith('/empty')) reply.response.writeHead(204).end()
     else if (received.path.endsWith('/html')) reply.response.writeHead(502, { 'Retry-After': '3' }).end('<html>')
@@ -172,7 +172,7 @@ const users: Record<string, { user: object; want: string | undefined }> = {
   }
 }
 for (const [name, { user, want }] of Object.entries(users)) {
-  t.test(`authenticates with ${name}, over plain http too`, async t => {
+  t.test(`S3.6 authenticates with ${name}, over plain http too`, async t => {
     const server = await fakeApiServer(t, ok)
     const { api } = await connected(t, kubeconfig(t, { server: server.url }, user))
     t.match(await api.request(pods), { status: 200, body: { ok: true } })

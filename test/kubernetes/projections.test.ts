@@ -18,7 +18,7 @@ function pod({ metadata = {}, spec = {}, status = {} }: { metadata?: Json; spec?
   }
 }
 
-t.test('a pod, with all that planning reads', async t => {
+t.test('S3.12 a pod, with all that planning reads', async t => {
   const projected = new Projector().pod(
     pod({
       metadata: {
@@ -94,6 +94,8 @@ t.test('a pod, with all that planning reads', async t => {
     nominatedNodeName: 'n2',
     scheduled: { status: 'False', reason: 'Unschedulable', message: '0/5 nodes' },
     native: false,
+    inTree: false,
+    repels: false,
     controller: { kind: 'Job', name: 'j', uid: 'ju' },
     labels: new Map([
       ['pod-group', 'g'],
@@ -170,6 +172,32 @@ t.test('equal constraints are one shape, whatever their order', async t => {
   ]
   const keys = new Set(different.map(spec => shape(spec).key))
   t.equal(keys.size, different.length)
+})
+
+const affinity = (kind: string, strength: string) => ({
+  affinity: { [kind]: { [strength]: [{ topologyKey: 'k' }] } }
+})
+const spread = (whenUnsatisfiable: string) => ({ topologySpreadConstraints: [{ whenUnsatisfiable }] })
+
+t.test('whether rules of kube-scheduler alone decide where a pod may go', async t => {
+  const [required, preferred] = ['required', 'preferred'].map(each => `${each}DuringSchedulingIgnoredDuringExecution`)
+  const cases: readonly [name: string, spec: object, inTree: boolean, repels: boolean][] = [
+    ['nothing said', {}, false, false],
+    ['a claim', { volumes: [{ persistentVolumeClaim: { claimName: 'c' } }] }, true, false],
+    ['a volume of its own', { volumes: [{ name: 'v', ephemeral: {} }] }, true, false],
+    ['volumes that any node has', { volumes: [{ emptyDir: {} }, { configMap: {} }, { projected: {} }] }, false, false],
+    ['a device', { resourceClaims: [{ name: 'gpu' }] }, true, false],
+    ['affinity', affinity('podAffinity', required!), true, false],
+    ['a preference', affinity('podAntiAffinity', preferred!), false, false],
+    ['anti-affinity', affinity('podAntiAffinity', required!), true, true],
+    ['a strict spread', spread('DoNotSchedule'), true, false],
+    ['a spread that may give way', spread('ScheduleAnyway'), false, false],
+    ['nonsense', { volumes: 3, affinity: [], resourceClaims: 'x', topologySpreadConstraints: {} }, false, false]
+  ]
+  for (const [name, spec, inTree, repels] of cases) {
+    const pod = new Projector().pod({ metadata: { name: 'a', namespace: 'ns', uid: 'u' }, spec })
+    t.strictSame([pod.inTree, pod.repels], [inTree, repels], name)
+  }
 })
 
 t.test('a node', async t => {
@@ -323,7 +351,7 @@ function replicaSet(uid: string, replicas: number): Json {
   return { metadata: { name: uid, namespace: 'ns', uid, resourceVersion: '2' }, spec: { replicas } }
 }
 
-t.test('the cache keeps the state in step, and is ready once all is listed', async t => {
+t.test('S2.7 S2.8 S3.7 the cache keeps the state in step, and is ready once all is listed', async t => {
   let replicaSets = [replicaSet('r1', 1), replicaSet('r2', 2)]
   const open = new Map<string, Reply>()
   const server = await fakeApiServer(t, (received, reply) => {

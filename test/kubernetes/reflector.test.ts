@@ -64,7 +64,7 @@ function scripted(list: (reply: Reply, received: Received) => void, ...watches: 
 const quiet = (reply: Reply): void => void reply.watch()
 const oneList = (reply: Reply): void => reply.list('10', [pod('a', 5)])
 
-t.test('lists in pages, then watches from there', async t => {
+t.test('S3.7 S3.12 lists in pages, then watches from there', async t => {
   const { reflector, clock, told, lists, watches, metric } = await rig(
     t,
     scripted(
@@ -448,8 +448,9 @@ t.test('a list older than what was seen is not accepted', async t => {
   t.match(log.lines[0], /version 99, older than 100/)
 })
 
-t.test('a handler that throws changes nothing', async t => {
+t.test('a handler that throws changes nothing, and whoever must know is told', async t => {
   const told: string[] = []
+  const failures: unknown[] = []
   const { reflector, clock, log } = await rig(
     t,
     scripted(oneList, reply => {
@@ -465,13 +466,15 @@ t.test('a handler that throws changes nothing', async t => {
           told.push(`${type} ${item.name}`)
           throw new Error('no')
         }
-      }
+      },
+      handlerFailed: error => failures.push(error)
     }
   )
   reflector.start()
   await clock.settled(() => told.length === 3)
   t.strictSame(told, ['replace', 'ADDED b', 'ADDED c'])
   t.equal(log.lines.filter(line => line.startsWith('error')).length, 3)
+  t.equal(failures.length, 3)
   t.ok(reflector.synced)
 })
 

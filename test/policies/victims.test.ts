@@ -63,7 +63,7 @@ const cases: Record<string, Case> = {
     gang: [whole('m')],
     want: ''
   },
-  'the lowest priority goes first, whatever its work': {
+  'S3.55 the lowest priority goes first, whatever its work': {
     nodes: two,
     bodies: [
       single(on('a', 'n-0'), { priority: 1, lostWork: 0 }),

@@ -82,7 +82,7 @@ t.test('whenever the service dies while it clears up, the next one goes on', asy
   for (const [name, death] of Object.entries(deaths))
     await t.test(name, async t => {
       const on = await cluster(t)
-      const { publish, events } = publisher()
+      const { publish, events } = publisher(t)
       const { wrap, died } = dying(death)
       const it = await service(t, on, { wrap, enableEvents: true, publisher: { publish } })
       const { sandbox } = await it.sandboxes.createSandbox(wish)

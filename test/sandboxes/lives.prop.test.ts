@@ -38,7 +38,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 async function world(t: Test, seed: number) {
   const on = await cluster(t)
   const clock = new SkewedClock()
-  const { publish, events } = publisher()
+  const { publish, events } = publisher(t)
   const state = { share: 0, random: seed >>> 0 }
   const dice = () => {
     state.random = (state.random * 1_664_525 + 1_013_904_223) >>> 0

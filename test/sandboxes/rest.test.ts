@@ -14,6 +14,11 @@ t.test('S0.2 S0.11 S0.12 the whole of a sandbox’s life with plain HTTP, durati
   })
   const again = await it.ask('POST', '/v1/sandboxes', { ...body, ttl: '900s' }, { 'idempotency-key': 'k1' })
   t.match(again, { status: 200, body: { created: false }, headers: { 'idempotent-replayed': 'true' } })
+  t.strictSame(
+    it.lines.filter(({ msg }) => msg === 'answered').map(line => line['replayed']),
+    [false, true],
+    'the log says so too'
+  )
   const { id } = made.body.sandbox
   await until(it, id, State.READY)
   t.match(await it.ask('GET', `/v1/sandboxes/${id}`), { status: 200, body: { sandbox: { state: 'STATE_READY' } } })

@@ -1,4 +1,5 @@
 import { create } from '@bufbuild/protobuf'
+import { Code, ConnectError, createRouterTransport } from '@connectrpc/connect'
 import { Registry } from 'prom-client'
 import type { Test } from 'tap'
 import { systemClock } from '../../extender/clock.ts'
@@ -11,7 +12,12 @@ import { kubernetesMetrics } from '../../extender/kubernetes/metrics.ts'
 import { Projector } from '../../extender/kubernetes/projections.ts'
 import { SandboxCluster } from '../../extender/sandbox-cluster.ts'
 import { type SchedulerOptions, startScheduler } from '../../extender/sandbox.ts'
-import { type Event, EventSchema } from '../../extender/sandboxes/proto/generated/sandbox/v1/events_pb.js'
+import { Publisher } from '../../extender/sandboxes/events/publisher.ts'
+import {
+  type Event,
+  EventSchema,
+  EventsService
+} from '../../extender/sandboxes/proto/generated/sandbox/v1/events_pb.js'
 import type { State } from '../../extender/sandboxes/proto/generated/sandbox/v1/sandbox_pb.js'
 import { SchedulerService } from '../../extender/sandboxes/proto/generated/sandbox/v1/scheduler_pb.js'
 import type { Kubernetes } from '../../extender/sandboxes/scheduler/ports.ts'
@@ -93,15 +99,23 @@ function metricOf(registry: Registry) {
 }
 
 /** Takes in events; `broken` for a while where a test says so. */
-export function publisher() {
+export function publisher(t: Pick<Test, 'teardown'>) {
   const events: Event[] = []
   const state = { broken: false, attempts: 0 }
-  const publish = async (event: Event): Promise<void> => {
-    state.attempts += 1
-    if (state.broken) throw new Error('nobody there')
-    events.push(create(EventSchema, event))
-  }
-  return { publish, events, state }
+  const transport = createRouterTransport(({ service: serves }) => {
+    serves(EventsService, {
+      publish({ event }) {
+        state.attempts += 1
+        if (state.broken || !event) throw new ConnectError('nobody there', Code.Unavailable)
+        const accepted = !events.some(({ id }) => id === event.id)
+        if (accepted) events.push(create(EventSchema, event))
+        return { accepted }
+      }
+    })
+  })
+  const it = new Publisher({ transport, clock: systemClock, random: Math.random })
+  t.teardown(() => it.close())
+  return { publish: (event: Event) => it.publish(event), events, state }
 }
 
 /** A cluster and a service on it. */

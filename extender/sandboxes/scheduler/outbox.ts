@@ -1,6 +1,6 @@
 import { create, toJson } from '@bufbuild/protobuf'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
-import type { Clock, Random } from '../../clock.ts'
+import type { Clock } from '../../clock.ts'
 import { reasonOf } from '../../errors.ts'
 import { type Event, EventSchema, EventType } from '../proto/generated/sandbox/v1/events_pb.js'
 import type { Sandbox } from '../proto/generated/sandbox/v1/sandbox_pb.js'
@@ -14,17 +14,13 @@ export type OutboxParts = {
   readonly kubernetes: Pick<Kubernetes, 'note'>
   readonly metrics: SandboxMetrics
   readonly clock: Clock
-  readonly random: Random
   readonly log: Log
   readonly settings: Pick<Settings, 'holdMs' | 'cluster' | 'namespace'>
   /** Aborted when the service ends: what is not out yet is left to the next one. */
   readonly ending: AbortSignal
 }
 
-const firstMs = 100
-const longestMs = 30_000
-
-/** Gets the news of an end out. The claim is kept until then, but not for ever. */
+/** Gets the news of an end out. The claim is kept until then, but not for ever: the publisher then goes on alone. */
 export class Outbox {
   readonly #parts: OutboxParts
 
@@ -32,19 +28,19 @@ export class Outbox {
     this.#parts = parts
   }
 
-  /** True once the event is durable, or given up; false where the service ends before. */
+  /** True once the event is durable, or not waited for any more; false where the service ends before. */
   async deliver(claim: Claim, sandbox: Sandbox): Promise<boolean> {
-    const { clock, random, settings, ending } = this.#parts
+    const { clock, settings, ending } = this.#parts
     const event = this.#eventOf(claim, sandbox)
-    const until = clock.now() + settings.holdMs
-    for (let attempt = 0; !ending.aborted; attempt++) {
-      const problem = await this.#publish(event)
-      if (problem === undefined) return true
-      if (clock.now() >= until) return this.#giveUp(claim, event, problem)
-      const most = Math.min(longestMs, firstMs * 2 ** Math.min(attempt, 20), until - clock.now())
-      await pause(clock, Math.max(1, random() * most), ending)
-    }
-    return false
+    const done = new AbortController()
+    const seconds = settings.holdMs / 1000
+    const late = pause(clock, settings.holdMs, AbortSignal.any([ending, done.signal])).then(
+      () => `the events service did not take it in within ${seconds} s; it is offered on while this process lives`
+    )
+    const problem = await Promise.race([this.#publish(event), late])
+    done.abort()
+    if (problem === undefined) return true
+    return ending.aborted ? false : this.#giveUp(claim, event, problem)
   }
 
   /** What went wrong; undefined where nothing did. */
