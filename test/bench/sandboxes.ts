@@ -80,7 +80,7 @@ async function sustained(): Promise<readonly Row[]> {
 
 /** They are there when the service starts. Of some the end comes soon, spread evenly over a time. */
 async function many(count: number): Promise<readonly Row[]> {
-  const ends = { first: Date.now() + 20_000 + count * 40, spacingMs: 30, count: Math.floor(count * 0.3) }
+  const ends = { first: Date.now() + 20_000 + count * 20, spacingMs: 30, count: Math.floor(count * 0.3) }
   const stage = await SandboxStage.open(Math.ceil(count / 100), [], client => seed(client, count, ends))
   const late: number[] = []
   const ending = new AbortController()
@@ -120,7 +120,7 @@ async function seed(client: EmbeddedApi, count: number, { first, spacingMs, coun
     const pod = placed(podOf(claim, template, { launched: claim.launched }))
     const { metadata } = client.create('pods', {
       ...pod,
-      spec: { ...pod['spec']!, nodeName: `node-${(index % 100) + 1}` }
+      spec: { ...pod['spec']!, nodeName: `node-${Math.floor(index / 100) + 1}` }
     })
     const note = podNote({ name: metadata.name, uid: metadata.uid ?? '', launched: claim.launched })
     const reference = { resource: 'services', namespace: 'sandbox', name: claim.id }

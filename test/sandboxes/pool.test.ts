@@ -197,7 +197,7 @@ t.test('a warm pod that dies between look and patch is none: the next one is, el
 })
 
 t.test('the end of an adopted pod is the end of its sandbox, and told once like any other', async t => {
-  const { publish, events } = publisher()
+  const { publish, events } = publisher(t)
   const { on, it } = await fullRig(t, { warmPool: { plain: 2 }, enableEvents: true, publisher: { publish } })
   const first = await it.sandboxes.createSandbox(wish)
   t.equal(first.sandbox?.launch, Launch.WARM)
@@ -213,7 +213,7 @@ t.test('the end of an adopted pod is the end of its sandbox, and told once like 
 })
 
 t.test('a warm pod that ends while it stands ready is nobody’s end', async t => {
-  const { publish, events } = publisher()
+  const { publish, events } = publisher(t)
   const { on, it } = await fullRig(t, { warmPool: { plain: 2 }, enableEvents: true, publisher: { publish } })
   const uids = idle(on).map(({ metadata }) => metadata.uid)
   for (const { metadata } of idle(on)) on.client.delete({ resource: 'pods', namespace, name: metadata.name })

@@ -2,368 +2,366 @@
 // @generated from file sandbox/v1/events.proto (package sandbox.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage, GenService } from '@bufbuild/protobuf/codegenv2'
-import type { Message } from '@bufbuild/protobuf'
-import type { Timestamp } from '@bufbuild/protobuf/wkt'
-import type { Sandbox } from './sandbox_pb.js'
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import type { Message } from "@bufbuild/protobuf";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import type { Sandbox } from "./sandbox_pb.js";
 
 /**
  * Describes the file sandbox/v1/events.proto.
  */
-export declare const file_sandbox_v1_events: GenFile
+export declare const file_sandbox_v1_events: GenFile;
 
 /**
  * CloudEvents 1.0, its attributes as fields.
  *
  * @generated from message sandbox.v1.Event
  */
-export declare type Event = Message<'sandbox.v1.Event'> & {
+export declare type Event = Message<"sandbox.v1.Event"> & {
   /**
    * `<sandbox-uid>.terminated`: the same for the same death, whoever reports it.
    *
    * @generated from field: string id = 1;
    */
-  id: string
+  id: string;
 
   /**
    * `/clusters/<cluster>/namespaces/<namespace>`
    *
    * @generated from field: string source = 2;
    */
-  source: string
+  source: string;
 
   /**
    * `sandbox.terminated.v1`
    *
    * @generated from field: string type = 3;
    */
-  type: string
+  type: string;
 
   /**
    * The sandbox's id.
    *
    * @generated from field: string subject = 4;
    */
-  subject: string
+  subject: string;
 
   /**
    * @generated from field: google.protobuf.Timestamp time = 5;
    */
-  time?: Timestamp | undefined
+  time?: Timestamp | undefined;
 
   /**
    * @generated from field: string traceparent = 6;
    */
-  traceparent: string
+  traceparent: string;
 
   /**
    * The project.
    *
    * @generated from field: string partition_key = 7;
    */
-  partitionKey: string
+  partitionKey: string;
 
   /**
    * @generated from field: sandbox.v1.EventType event_type = 8;
    */
-  eventType: EventType
+  eventType: EventType;
 
   /**
    * As it was when it ended.
    *
    * @generated from field: sandbox.v1.Sandbox sandbox = 9;
    */
-  sandbox?: Sandbox | undefined
-}
+  sandbox?: Sandbox | undefined;
+};
 
 /**
  * Describes the message sandbox.v1.Event.
  * Use `create(EventSchema)` to create a new message.
  */
-export declare const EventSchema: GenMessage<Event>
+export declare const EventSchema: GenMessage<Event>;
 
 /**
  * @generated from message sandbox.v1.PublishRequest
  */
-export declare type PublishRequest = Message<'sandbox.v1.PublishRequest'> & {
+export declare type PublishRequest = Message<"sandbox.v1.PublishRequest"> & {
   /**
    * @generated from field: sandbox.v1.Event event = 1;
    */
-  event?: Event | undefined
-}
+  event?: Event | undefined;
+};
 
 /**
  * Describes the message sandbox.v1.PublishRequest.
  * Use `create(PublishRequestSchema)` to create a new message.
  */
-export declare const PublishRequestSchema: GenMessage<PublishRequest>
+export declare const PublishRequestSchema: GenMessage<PublishRequest>;
 
 /**
  * @generated from message sandbox.v1.PublishResponse
  */
-export declare type PublishResponse = Message<'sandbox.v1.PublishResponse'> & {
+export declare type PublishResponse = Message<"sandbox.v1.PublishResponse"> & {
   /**
    * False where it was known already.
    *
    * @generated from field: bool accepted = 1;
    */
-  accepted: boolean
-}
+  accepted: boolean;
+};
 
 /**
  * Describes the message sandbox.v1.PublishResponse.
  * Use `create(PublishResponseSchema)` to create a new message.
  */
-export declare const PublishResponseSchema: GenMessage<PublishResponse>
+export declare const PublishResponseSchema: GenMessage<PublishResponse>;
 
 /**
  * @generated from message sandbox.v1.ListEventsRequest
  */
-export declare type ListEventsRequest = Message<'sandbox.v1.ListEventsRequest'> & {
+export declare type ListEventsRequest = Message<"sandbox.v1.ListEventsRequest"> & {
   /**
    * A sequence number; events after it.
    *
    * @generated from field: uint64 after = 1;
    */
-  after: bigint
+  after: bigint;
 
   /**
    * @generated from field: int32 page_size = 2;
    */
-  pageSize: number
-}
+  pageSize: number;
+};
 
 /**
  * Describes the message sandbox.v1.ListEventsRequest.
  * Use `create(ListEventsRequestSchema)` to create a new message.
  */
-export declare const ListEventsRequestSchema: GenMessage<ListEventsRequest>
+export declare const ListEventsRequestSchema: GenMessage<ListEventsRequest>;
 
 /**
  * @generated from message sandbox.v1.ListEventsResponse
  */
-export declare type ListEventsResponse = Message<'sandbox.v1.ListEventsResponse'> & {
+export declare type ListEventsResponse = Message<"sandbox.v1.ListEventsResponse"> & {
   /**
    * @generated from field: repeated sandbox.v1.RecordedEvent events = 1;
    */
-  events: RecordedEvent[]
+  events: RecordedEvent[];
 
   /**
    * Events after `after` were forgotten before these.
    *
    * @generated from field: bool gap = 2;
    */
-  gap: boolean
-}
+  gap: boolean;
+};
 
 /**
  * Describes the message sandbox.v1.ListEventsResponse.
  * Use `create(ListEventsResponseSchema)` to create a new message.
  */
-export declare const ListEventsResponseSchema: GenMessage<ListEventsResponse>
+export declare const ListEventsResponseSchema: GenMessage<ListEventsResponse>;
 
 /**
  * @generated from message sandbox.v1.RecordedEvent
  */
-export declare type RecordedEvent = Message<'sandbox.v1.RecordedEvent'> & {
+export declare type RecordedEvent = Message<"sandbox.v1.RecordedEvent"> & {
   /**
    * @generated from field: uint64 sequence = 1;
    */
-  sequence: bigint
+  sequence: bigint;
 
   /**
    * @generated from field: sandbox.v1.Event event = 2;
    */
-  event?: Event | undefined
-}
+  event?: Event | undefined;
+};
 
 /**
  * Describes the message sandbox.v1.RecordedEvent.
  * Use `create(RecordedEventSchema)` to create a new message.
  */
-export declare const RecordedEventSchema: GenMessage<RecordedEvent>
+export declare const RecordedEventSchema: GenMessage<RecordedEvent>;
 
 /**
  * @generated from message sandbox.v1.WatchEventsRequest
  */
-export declare type WatchEventsRequest = Message<'sandbox.v1.WatchEventsRequest'> & {
+export declare type WatchEventsRequest = Message<"sandbox.v1.WatchEventsRequest"> & {
   /**
    * @generated from field: uint64 after = 1;
    */
-  after: bigint
-}
+  after: bigint;
+};
 
 /**
  * Describes the message sandbox.v1.WatchEventsRequest.
  * Use `create(WatchEventsRequestSchema)` to create a new message.
  */
-export declare const WatchEventsRequestSchema: GenMessage<WatchEventsRequest>
+export declare const WatchEventsRequestSchema: GenMessage<WatchEventsRequest>;
 
 /**
  * @generated from message sandbox.v1.WatchEventsResponse
  */
-export declare type WatchEventsResponse = Message<'sandbox.v1.WatchEventsResponse'> & {
+export declare type WatchEventsResponse = Message<"sandbox.v1.WatchEventsResponse"> & {
   /**
    * @generated from oneof sandbox.v1.WatchEventsResponse.message
    */
-  message:
-    | {
-        /**
-         * @generated from field: sandbox.v1.RecordedEvent event = 1;
-         */
-        value: RecordedEvent
-        case: 'event'
-      }
-    | {
-        /**
-         * Events are missing here: the reader was too slow, or asked for what is forgotten.
-         *
-         * @generated from field: sandbox.v1.Gap gap = 2;
-         */
-        value: Gap
-        case: 'gap'
-      }
-    | {
-        /**
-         * @generated from field: sandbox.v1.Heartbeat heartbeat = 3;
-         */
-        value: Heartbeat
-        case: 'heartbeat'
-      }
-    | { case: undefined; value?: undefined }
-}
+  message: {
+    /**
+     * @generated from field: sandbox.v1.RecordedEvent event = 1;
+     */
+    value: RecordedEvent;
+    case: "event";
+  } | {
+    /**
+     * Events are missing here: the reader was too slow, or asked for what is forgotten.
+     *
+     * @generated from field: sandbox.v1.Gap gap = 2;
+     */
+    value: Gap;
+    case: "gap";
+  } | {
+    /**
+     * @generated from field: sandbox.v1.Heartbeat heartbeat = 3;
+     */
+    value: Heartbeat;
+    case: "heartbeat";
+  } | { case: undefined; value?: undefined };
+};
 
 /**
  * Describes the message sandbox.v1.WatchEventsResponse.
  * Use `create(WatchEventsResponseSchema)` to create a new message.
  */
-export declare const WatchEventsResponseSchema: GenMessage<WatchEventsResponse>
+export declare const WatchEventsResponseSchema: GenMessage<WatchEventsResponse>;
 
 /**
  * @generated from message sandbox.v1.Gap
  */
-export declare type Gap = Message<'sandbox.v1.Gap'> & {
+export declare type Gap = Message<"sandbox.v1.Gap"> & {
   /**
    * The first sequence number that follows.
    *
    * @generated from field: uint64 next = 1;
    */
-  next: bigint
-}
+  next: bigint;
+};
 
 /**
  * Describes the message sandbox.v1.Gap.
  * Use `create(GapSchema)` to create a new message.
  */
-export declare const GapSchema: GenMessage<Gap>
+export declare const GapSchema: GenMessage<Gap>;
 
 /**
  * @generated from message sandbox.v1.Heartbeat
  */
-export declare type Heartbeat = Message<'sandbox.v1.Heartbeat'> & {}
+export declare type Heartbeat = Message<"sandbox.v1.Heartbeat"> & {
+};
 
 /**
  * Describes the message sandbox.v1.Heartbeat.
  * Use `create(HeartbeatSchema)` to create a new message.
  */
-export declare const HeartbeatSchema: GenMessage<Heartbeat>
+export declare const HeartbeatSchema: GenMessage<Heartbeat>;
 
 /**
  * @generated from message sandbox.v1.ListDeadLettersRequest
  */
-export declare type ListDeadLettersRequest = Message<'sandbox.v1.ListDeadLettersRequest'> & {}
+export declare type ListDeadLettersRequest = Message<"sandbox.v1.ListDeadLettersRequest"> & {
+};
 
 /**
  * Describes the message sandbox.v1.ListDeadLettersRequest.
  * Use `create(ListDeadLettersRequestSchema)` to create a new message.
  */
-export declare const ListDeadLettersRequestSchema: GenMessage<ListDeadLettersRequest>
+export declare const ListDeadLettersRequestSchema: GenMessage<ListDeadLettersRequest>;
 
 /**
  * @generated from message sandbox.v1.ListDeadLettersResponse
  */
-export declare type ListDeadLettersResponse = Message<'sandbox.v1.ListDeadLettersResponse'> & {
+export declare type ListDeadLettersResponse = Message<"sandbox.v1.ListDeadLettersResponse"> & {
   /**
    * @generated from field: repeated sandbox.v1.DeadLetter dead_letters = 1;
    */
-  deadLetters: DeadLetter[]
-}
+  deadLetters: DeadLetter[];
+};
 
 /**
  * Describes the message sandbox.v1.ListDeadLettersResponse.
  * Use `create(ListDeadLettersResponseSchema)` to create a new message.
  */
-export declare const ListDeadLettersResponseSchema: GenMessage<ListDeadLettersResponse>
+export declare const ListDeadLettersResponseSchema: GenMessage<ListDeadLettersResponse>;
 
 /**
  * @generated from message sandbox.v1.DeadLetter
  */
-export declare type DeadLetter = Message<'sandbox.v1.DeadLetter'> & {
+export declare type DeadLetter = Message<"sandbox.v1.DeadLetter"> & {
   /**
    * @generated from field: string url = 1;
    */
-  url: string
+  url: string;
 
   /**
    * @generated from field: string event_id = 2;
    */
-  eventId: string
+  eventId: string;
 
   /**
    * @generated from field: int32 attempts = 3;
    */
-  attempts: number
+  attempts: number;
 
   /**
    * @generated from field: string last_error = 4;
    */
-  lastError: string
+  lastError: string;
 
   /**
    * @generated from field: google.protobuf.Timestamp since = 5;
    */
-  since?: Timestamp | undefined
-}
+  since?: Timestamp | undefined;
+};
 
 /**
  * Describes the message sandbox.v1.DeadLetter.
  * Use `create(DeadLetterSchema)` to create a new message.
  */
-export declare const DeadLetterSchema: GenMessage<DeadLetter>
+export declare const DeadLetterSchema: GenMessage<DeadLetter>;
 
 /**
  * @generated from message sandbox.v1.ReplayDeadLettersRequest
  */
-export declare type ReplayDeadLettersRequest = Message<'sandbox.v1.ReplayDeadLettersRequest'> & {
+export declare type ReplayDeadLettersRequest = Message<"sandbox.v1.ReplayDeadLettersRequest"> & {
   /**
    * All where it is empty.
    *
    * @generated from field: string url = 1;
    */
-  url: string
-}
+  url: string;
+};
 
 /**
  * Describes the message sandbox.v1.ReplayDeadLettersRequest.
  * Use `create(ReplayDeadLettersRequestSchema)` to create a new message.
  */
-export declare const ReplayDeadLettersRequestSchema: GenMessage<ReplayDeadLettersRequest>
+export declare const ReplayDeadLettersRequestSchema: GenMessage<ReplayDeadLettersRequest>;
 
 /**
  * @generated from message sandbox.v1.ReplayDeadLettersResponse
  */
-export declare type ReplayDeadLettersResponse = Message<'sandbox.v1.ReplayDeadLettersResponse'> & {
+export declare type ReplayDeadLettersResponse = Message<"sandbox.v1.ReplayDeadLettersResponse"> & {
   /**
    * @generated from field: int32 replayed = 1;
    */
-  replayed: number
-}
+  replayed: number;
+};
 
 /**
  * Describes the message sandbox.v1.ReplayDeadLettersResponse.
  * Use `create(ReplayDeadLettersResponseSchema)` to create a new message.
  */
-export declare const ReplayDeadLettersResponseSchema: GenMessage<ReplayDeadLettersResponse>
+export declare const ReplayDeadLettersResponseSchema: GenMessage<ReplayDeadLettersResponse>;
 
 /**
  * @generated from enum sandbox.v1.EventType
@@ -377,13 +375,13 @@ export enum EventType {
   /**
    * @generated from enum value: EVENT_TYPE_TERMINATED = 1;
    */
-  TERMINATED = 1
+  TERMINATED = 1,
 }
 
 /**
  * Describes the enum sandbox.v1.EventType.
  */
-export declare const EventTypeSchema: GenEnum<EventType>
+export declare const EventTypeSchema: GenEnum<EventType>;
 
 /**
  * Takes in that sandboxes have ended, and tells whoever wants to know.
@@ -397,44 +395,45 @@ export declare const EventsService: GenService<{
    * @generated from rpc sandbox.v1.EventsService.Publish
    */
   publish: {
-    methodKind: 'unary'
-    input: typeof PublishRequestSchema
-    output: typeof PublishResponseSchema
-  }
+    methodKind: "unary";
+    input: typeof PublishRequestSchema;
+    output: typeof PublishResponseSchema;
+  },
   /**
    * @generated from rpc sandbox.v1.EventsService.ListEvents
    */
   listEvents: {
-    methodKind: 'unary'
-    input: typeof ListEventsRequestSchema
-    output: typeof ListEventsResponseSchema
-  }
+    methodKind: "unary";
+    input: typeof ListEventsRequestSchema;
+    output: typeof ListEventsResponseSchema;
+  },
   /**
    * What came after `after`, as far as it is remembered, then everything new.
    *
    * @generated from rpc sandbox.v1.EventsService.WatchEvents
    */
   watchEvents: {
-    methodKind: 'server_streaming'
-    input: typeof WatchEventsRequestSchema
-    output: typeof WatchEventsResponseSchema
-  }
+    methodKind: "server_streaming";
+    input: typeof WatchEventsRequestSchema;
+    output: typeof WatchEventsResponseSchema;
+  },
   /**
    * @generated from rpc sandbox.v1.EventsService.ListDeadLetters
    */
   listDeadLetters: {
-    methodKind: 'unary'
-    input: typeof ListDeadLettersRequestSchema
-    output: typeof ListDeadLettersResponseSchema
-  }
+    methodKind: "unary";
+    input: typeof ListDeadLettersRequestSchema;
+    output: typeof ListDeadLettersResponseSchema;
+  },
   /**
    * Tries undelivered webhooks anew.
    *
    * @generated from rpc sandbox.v1.EventsService.ReplayDeadLetters
    */
   replayDeadLetters: {
-    methodKind: 'unary'
-    input: typeof ReplayDeadLettersRequestSchema
-    output: typeof ReplayDeadLettersResponseSchema
-  }
-}>
+    methodKind: "unary";
+    input: typeof ReplayDeadLettersRequestSchema;
+    output: typeof ReplayDeadLettersResponseSchema;
+  },
+}>;
+

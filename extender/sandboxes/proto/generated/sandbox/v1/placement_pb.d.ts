@@ -2,184 +2,185 @@
 // @generated from file sandbox/v1/placement.proto (package sandbox.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage, GenService } from '@bufbuild/protobuf/codegenv2'
-import type { Message } from '@bufbuild/protobuf'
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file sandbox/v1/placement.proto.
  */
-export declare const file_sandbox_v1_placement: GenFile
+export declare const file_sandbox_v1_placement: GenFile;
 
 /**
  * @generated from message sandbox.v1.Placement
  */
-export declare type Placement = Message<'sandbox.v1.Placement'> & {
+export declare type Placement = Message<"sandbox.v1.Placement"> & {
   /**
    * @generated from field: string cluster = 1;
    */
-  cluster: string
+  cluster: string;
 
   /**
    * The priority of the clusters that it was chosen from: lower is preferred.
    *
    * @generated from field: int32 tier = 2;
    */
-  tier: number
+  tier: number;
 
   /**
    * @generated from field: sandbox.v1.PlacementReason reason = 3;
    */
-  reason: PlacementReason
+  reason: PlacementReason;
 
   /**
    * @generated from field: repeated sandbox.v1.ConsideredCluster considered = 4;
    */
-  considered: ConsideredCluster[]
-}
+  considered: ConsideredCluster[];
+};
 
 /**
  * Describes the message sandbox.v1.Placement.
  * Use `create(PlacementSchema)` to create a new message.
  */
-export declare const PlacementSchema: GenMessage<Placement>
+export declare const PlacementSchema: GenMessage<Placement>;
 
 /**
  * @generated from message sandbox.v1.ConsideredCluster
  */
-export declare type ConsideredCluster = Message<'sandbox.v1.ConsideredCluster'> & {
+export declare type ConsideredCluster = Message<"sandbox.v1.ConsideredCluster"> & {
   /**
    * @generated from field: string name = 1;
    */
-  name: string
+  name: string;
 
   /**
    * Why it was passed over; empty for the chosen one.
    *
    * @generated from field: string verdict = 2;
    */
-  verdict: string
-}
+  verdict: string;
+};
 
 /**
  * Describes the message sandbox.v1.ConsideredCluster.
  * Use `create(ConsideredClusterSchema)` to create a new message.
  */
-export declare const ConsideredClusterSchema: GenMessage<ConsideredCluster>
+export declare const ConsideredClusterSchema: GenMessage<ConsideredCluster>;
 
 /**
  * @generated from message sandbox.v1.GetPlacementRequest
  */
-export declare type GetPlacementRequest = Message<'sandbox.v1.GetPlacementRequest'> & {
+export declare type GetPlacementRequest = Message<"sandbox.v1.GetPlacementRequest"> & {
   /**
    * @generated from field: string project_id = 1;
    */
-  projectId: string
+  projectId: string;
 
   /**
    * @generated from field: string tenant = 2;
    */
-  tenant: string
+  tenant: string;
 
   /**
    * @generated from field: string idempotency_key = 3;
    */
-  idempotencyKey: string
-}
+  idempotencyKey: string;
+};
 
 /**
  * Describes the message sandbox.v1.GetPlacementRequest.
  * Use `create(GetPlacementRequestSchema)` to create a new message.
  */
-export declare const GetPlacementRequestSchema: GenMessage<GetPlacementRequest>
+export declare const GetPlacementRequestSchema: GenMessage<GetPlacementRequest>;
 
 /**
  * @generated from message sandbox.v1.GetPlacementResponse
  */
-export declare type GetPlacementResponse = Message<'sandbox.v1.GetPlacementResponse'> & {
+export declare type GetPlacementResponse = Message<"sandbox.v1.GetPlacementResponse"> & {
   /**
    * @generated from field: sandbox.v1.Placement placement = 1;
    */
-  placement?: Placement | undefined
-}
+  placement?: Placement | undefined;
+};
 
 /**
  * Describes the message sandbox.v1.GetPlacementResponse.
  * Use `create(GetPlacementResponseSchema)` to create a new message.
  */
-export declare const GetPlacementResponseSchema: GenMessage<GetPlacementResponse>
+export declare const GetPlacementResponseSchema: GenMessage<GetPlacementResponse>;
 
 /**
  * @generated from message sandbox.v1.ListClustersRequest
  */
-export declare type ListClustersRequest = Message<'sandbox.v1.ListClustersRequest'> & {}
+export declare type ListClustersRequest = Message<"sandbox.v1.ListClustersRequest"> & {
+};
 
 /**
  * Describes the message sandbox.v1.ListClustersRequest.
  * Use `create(ListClustersRequestSchema)` to create a new message.
  */
-export declare const ListClustersRequestSchema: GenMessage<ListClustersRequest>
+export declare const ListClustersRequestSchema: GenMessage<ListClustersRequest>;
 
 /**
  * @generated from message sandbox.v1.ListClustersResponse
  */
-export declare type ListClustersResponse = Message<'sandbox.v1.ListClustersResponse'> & {
+export declare type ListClustersResponse = Message<"sandbox.v1.ListClustersResponse"> & {
   /**
    * @generated from field: repeated sandbox.v1.ClusterStatus clusters = 1;
    */
-  clusters: ClusterStatus[]
-}
+  clusters: ClusterStatus[];
+};
 
 /**
  * Describes the message sandbox.v1.ListClustersResponse.
  * Use `create(ListClustersResponseSchema)` to create a new message.
  */
-export declare const ListClustersResponseSchema: GenMessage<ListClustersResponse>
+export declare const ListClustersResponseSchema: GenMessage<ListClustersResponse>;
 
 /**
  * @generated from message sandbox.v1.ClusterStatus
  */
-export declare type ClusterStatus = Message<'sandbox.v1.ClusterStatus'> & {
+export declare type ClusterStatus = Message<"sandbox.v1.ClusterStatus"> & {
   /**
    * @generated from field: string name = 1;
    */
-  name: string
+  name: string;
 
   /**
    * @generated from field: string endpoint = 2;
    */
-  endpoint: string
+  endpoint: string;
 
   /**
    * @generated from field: int32 priority = 3;
    */
-  priority: number
+  priority: number;
 
   /**
    * @generated from field: double weight = 4;
    */
-  weight: number
+  weight: number;
 
   /**
    * @generated from field: string state = 5;
    */
-  state: string
+  state: string;
 
   /**
    * @generated from field: bool healthy = 6;
    */
-  healthy: boolean
+  healthy: boolean;
 
   /**
    * @generated from field: string reason = 7;
    */
-  reason: string
-}
+  reason: string;
+};
 
 /**
  * Describes the message sandbox.v1.ClusterStatus.
  * Use `create(ClusterStatusSchema)` to create a new message.
  */
-export declare const ClusterStatusSchema: GenMessage<ClusterStatus>
+export declare const ClusterStatusSchema: GenMessage<ClusterStatus>;
 
 /**
  * @generated from enum sandbox.v1.PlacementReason
@@ -214,13 +215,13 @@ export enum PlacementReason {
    *
    * @generated from enum value: PLACEMENT_REASON_PANIC = 4;
    */
-  PANIC = 4
+  PANIC = 4,
 }
 
 /**
  * Describes the enum sandbox.v1.PlacementReason.
  */
-export declare const PlacementReasonSchema: GenEnum<PlacementReason>
+export declare const PlacementReasonSchema: GenEnum<PlacementReason>;
 
 /**
  * Where sandboxes go. The front door over several clusters answers it beside SchedulerService: a client asks either the
@@ -235,16 +236,17 @@ export declare const PlacementService: GenService<{
    * @generated from rpc sandbox.v1.PlacementService.GetPlacement
    */
   getPlacement: {
-    methodKind: 'unary'
-    input: typeof GetPlacementRequestSchema
-    output: typeof GetPlacementResponseSchema
-  }
+    methodKind: "unary";
+    input: typeof GetPlacementRequestSchema;
+    output: typeof GetPlacementResponseSchema;
+  },
   /**
    * @generated from rpc sandbox.v1.PlacementService.ListClusters
    */
   listClusters: {
-    methodKind: 'unary'
-    input: typeof ListClustersRequestSchema
-    output: typeof ListClustersResponseSchema
-  }
-}>
+    methodKind: "unary";
+    input: typeof ListClustersRequestSchema;
+    output: typeof ListClustersResponseSchema;
+  },
+}>;
+

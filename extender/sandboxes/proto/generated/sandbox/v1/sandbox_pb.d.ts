@@ -2,257 +2,257 @@
 // @generated from file sandbox/v1/sandbox.proto (package sandbox.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage } from '@bufbuild/protobuf/codegenv2'
-import type { Message } from '@bufbuild/protobuf'
-import type { Duration, Timestamp } from '@bufbuild/protobuf/wkt'
+import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import type { Message } from "@bufbuild/protobuf";
+import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file sandbox/v1/sandbox.proto.
  */
-export declare const file_sandbox_v1_sandbox: GenFile
+export declare const file_sandbox_v1_sandbox: GenFile;
 
 /**
  * A pod that serves one project for a limited time, behind a headless Service of its own.
  *
  * @generated from message sandbox.v1.Sandbox
  */
-export declare type Sandbox = Message<'sandbox.v1.Sandbox'> & {
+export declare type Sandbox = Message<"sandbox.v1.Sandbox"> & {
   /**
    * Of the sandbox and of its Service: `sbx-` and 26 letters, the same for the same tenant and identity.
    *
    * @generated from field: string id = 1;
    */
-  id: string
+  id: string;
 
   /**
    * Of the Service: generation and fencing token. Another uid is another sandbox, whatever its id.
    *
    * @generated from field: string uid = 2;
    */
-  uid: string
+  uid: string;
 
   /**
    * @generated from field: string tenant = 3;
    */
-  tenant: string
+  tenant: string;
 
   /**
    * @generated from field: string project_id = 4;
    */
-  projectId: string
+  projectId: string;
 
   /**
    * @generated from field: sandbox.v1.State state = 5;
    */
-  state: State
+  state: State;
 
   /**
    * @generated from field: sandbox.v1.Launch launch = 6;
    */
-  launch: Launch
+  launch: Launch;
 
   /**
    * Why it was not launched in a faster way; empty where it was.
    *
    * @generated from field: string launch_reason = 7;
    */
-  launchReason: string
+  launchReason: string;
 
   /**
    * @generated from field: string cluster = 8;
    */
-  cluster: string
+  cluster: string;
 
   /**
    * @generated from field: string namespace = 9;
    */
-  namespace: string
+  namespace: string;
 
   /**
    * Where clients reach it: the Service's name inside the cluster.
    *
    * @generated from field: string hostname = 10;
    */
-  hostname: string
+  hostname: string;
 
   /**
    * @generated from field: string pod = 11;
    */
-  pod: string
+  pod: string;
 
   /**
    * @generated from field: string pod_ip = 12;
    */
-  podIp: string
+  podIp: string;
 
   /**
    * @generated from field: string node = 13;
    */
-  node: string
+  node: string;
 
   /**
    * Its first container port.
    *
    * @generated from field: int32 port = 14;
    */
-  port: number
+  port: number;
 
   /**
    * @generated from field: google.protobuf.Timestamp created_at = 15;
    */
-  createdAt?: Timestamp | undefined
+  createdAt?: Timestamp | undefined;
 
   /**
    * @generated from field: google.protobuf.Timestamp ready_at = 16;
    */
-  readyAt?: Timestamp | undefined
+  readyAt?: Timestamp | undefined;
 
   /**
    * It ends then, unless it is retained.
    *
    * @generated from field: google.protobuf.Timestamp expires_at = 17;
    */
-  expiresAt?: Timestamp | undefined
+  expiresAt?: Timestamp | undefined;
 
   /**
    * @generated from field: google.protobuf.Timestamp terminated_at = 18;
    */
-  terminatedAt?: Timestamp | undefined
+  terminatedAt?: Timestamp | undefined;
 
   /**
    * @generated from field: google.protobuf.Duration ttl = 19;
    */
-  ttl?: Duration | undefined
+  ttl?: Duration | undefined;
 
   /**
    * @generated from field: google.protobuf.Duration idle_timeout = 20;
    */
-  idleTimeout?: Duration | undefined
+  idleTimeout?: Duration | undefined;
 
   /**
    * @generated from field: google.protobuf.Duration max_lifetime = 21;
    */
-  maxLifetime?: Duration | undefined
+  maxLifetime?: Duration | undefined;
 
   /**
    * @generated from field: int32 retain_count = 22;
    */
-  retainCount: number
+  retainCount: number;
 
   /**
    * @generated from field: string template = 23;
    */
-  template: string
+  template: string;
 
   /**
    * @generated from field: int32 priority = 24;
    */
-  priority: number
+  priority: number;
 
   /**
    * @generated from field: sandbox.v1.Gang gang = 25;
    */
-  gang?: Gang | undefined
+  gang?: Gang | undefined;
 
   /**
    * Set once it is terminated.
    *
    * @generated from field: sandbox.v1.Reason reason = 26;
    */
-  reason: Reason
+  reason: Reason;
 
   /**
    * @generated from field: sandbox.v1.Failure failure = 27;
    */
-  failure?: Failure | undefined
-}
+  failure?: Failure | undefined;
+};
 
 /**
  * Describes the message sandbox.v1.Sandbox.
  * Use `create(SandboxSchema)` to create a new message.
  */
-export declare const SandboxSchema: GenMessage<Sandbox>
+export declare const SandboxSchema: GenMessage<Sandbox>;
 
 /**
  * Sandboxes that start together or not at all.
  *
  * @generated from message sandbox.v1.Gang
  */
-export declare type Gang = Message<'sandbox.v1.Gang'> & {
+export declare type Gang = Message<"sandbox.v1.Gang"> & {
   /**
    * @generated from field: string name = 1;
    */
-  name: string
+  name: string;
 
   /**
    * @generated from field: int32 min_member = 2;
    */
-  minMember: number
-}
+  minMember: number;
+};
 
 /**
  * Describes the message sandbox.v1.Gang.
  * Use `create(GangSchema)` to create a new message.
  */
-export declare const GangSchema: GenMessage<Gang>
+export declare const GangSchema: GenMessage<Gang>;
 
 /**
  * @generated from message sandbox.v1.Failure
  */
-export declare type Failure = Message<'sandbox.v1.Failure'> & {
+export declare type Failure = Message<"sandbox.v1.Failure"> & {
   /**
    * @generated from field: sandbox.v1.FailurePhase phase = 1;
    */
-  phase: FailurePhase
+  phase: FailurePhase;
 
   /**
    * @generated from field: sandbox.v1.FailureCode code = 2;
    */
-  code: FailureCode
+  code: FailureCode;
 
   /**
    * @generated from field: optional int32 exit_code = 3;
    */
-  exitCode?: number | undefined
+  exitCode?: number | undefined;
 
   /**
    * @generated from field: string message = 4;
    */
-  message: string
-}
+  message: string;
+};
 
 /**
  * Describes the message sandbox.v1.Failure.
  * Use `create(FailureSchema)` to create a new message.
  */
-export declare const FailureSchema: GenMessage<Failure>
+export declare const FailureSchema: GenMessage<Failure>;
 
 /**
  * The detail of a refusal: what a program may act on.
  *
  * @generated from message sandbox.v1.Refusal
  */
-export declare type Refusal = Message<'sandbox.v1.Refusal'> & {
+export declare type Refusal = Message<"sandbox.v1.Refusal"> & {
   /**
    * A constant such as `idempotency_key_reused`.
    *
    * @generated from field: string reason = 1;
    */
-  reason: string
+  reason: string;
 
   /**
    * Of what is refused: a field's name, a sandbox's id.
    *
    * @generated from field: string subject = 2;
    */
-  subject: string
-}
+  subject: string;
+};
 
 /**
  * Describes the message sandbox.v1.Refusal.
  * Use `create(RefusalSchema)` to create a new message.
  */
-export declare const RefusalSchema: GenMessage<Refusal>
+export declare const RefusalSchema: GenMessage<Refusal>;
 
 /**
  * @generated from enum sandbox.v1.State
@@ -278,13 +278,13 @@ export enum State {
   /**
    * @generated from enum value: STATE_TERMINATED = 3;
    */
-  TERMINATED = 3
+  TERMINATED = 3,
 }
 
 /**
  * Describes the enum sandbox.v1.State.
  */
-export declare const StateSchema: GenEnum<State>
+export declare const StateSchema: GenEnum<State>;
 
 /**
  * The way a sandbox got its pod.
@@ -314,13 +314,13 @@ export enum Launch {
   /**
    * @generated from enum value: LAUNCH_COLD = 3;
    */
-  COLD = 3
+  COLD = 3,
 }
 
 /**
  * Describes the enum sandbox.v1.Launch.
  */
-export declare const LaunchSchema: GenEnum<Launch>
+export declare const LaunchSchema: GenEnum<Launch>;
 
 /**
  * Why a sandbox ended.
@@ -346,13 +346,13 @@ export enum Reason {
   /**
    * @generated from enum value: REASON_FAILED = 3;
    */
-  FAILED = 3
+  FAILED = 3,
 }
 
 /**
  * Describes the enum sandbox.v1.Reason.
  */
-export declare const ReasonSchema: GenEnum<Reason>
+export declare const ReasonSchema: GenEnum<Reason>;
 
 /**
  * @generated from enum sandbox.v1.FailurePhase
@@ -371,13 +371,13 @@ export enum FailurePhase {
   /**
    * @generated from enum value: FAILURE_PHASE_RUNTIME = 2;
    */
-  RUNTIME = 2
+  RUNTIME = 2,
 }
 
 /**
  * Describes the enum sandbox.v1.FailurePhase.
  */
-export declare const FailurePhaseSchema: GenEnum<FailurePhase>
+export declare const FailurePhaseSchema: GenEnum<FailurePhase>;
 
 /**
  * @generated from enum sandbox.v1.FailureCode
@@ -431,10 +431,11 @@ export enum FailureCode {
   /**
    * @generated from enum value: FAILURE_CODE_DELETED_EXTERNALLY = 9;
    */
-  DELETED_EXTERNALLY = 9
+  DELETED_EXTERNALLY = 9,
 }
 
 /**
  * Describes the enum sandbox.v1.FailureCode.
  */
-export declare const FailureCodeSchema: GenEnum<FailureCode>
+export declare const FailureCodeSchema: GenEnum<FailureCode>;
+

@@ -2,385 +2,385 @@
 // @generated from file sandbox/v1/scheduler.proto (package sandbox.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from '@bufbuild/protobuf/codegenv2'
-import type { Message } from '@bufbuild/protobuf'
-import type { Duration } from '@bufbuild/protobuf/wkt'
-import type { Gang, Sandbox } from './sandbox_pb.js'
-import type { Placement } from './placement_pb.js'
+import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import type { Message } from "@bufbuild/protobuf";
+import type { Duration } from "@bufbuild/protobuf/wkt";
+import type { Gang, Sandbox } from "./sandbox_pb.js";
+import type { Placement } from "./placement_pb.js";
 
 /**
  * Describes the file sandbox/v1/scheduler.proto.
  */
-export declare const file_sandbox_v1_scheduler: GenFile
+export declare const file_sandbox_v1_scheduler: GenFile;
 
 /**
  * @generated from message sandbox.v1.CreateSandboxRequest
  */
-export declare type CreateSandboxRequest = Message<'sandbox.v1.CreateSandboxRequest'> & {
+export declare type CreateSandboxRequest = Message<"sandbox.v1.CreateSandboxRequest"> & {
   /**
    * A DNS label. Without an idempotency key it is the identity: one sandbox a project.
    *
    * @generated from field: string project_id = 1;
    */
-  projectId: string
+  projectId: string;
 
   /**
    * 1 to 255 printable characters; each new key is a new sandbox.
    *
    * @generated from field: string idempotency_key = 2;
    */
-  idempotencyKey: string
+  idempotencyKey: string;
 
   /**
    * `default` where it is empty.
    *
    * @generated from field: string tenant = 3;
    */
-  tenant: string
+  tenant: string;
 
   /**
    * @generated from field: google.protobuf.Duration ttl = 4;
    */
-  ttl?: Duration | undefined
+  ttl?: Duration | undefined;
 
   /**
    * @generated from field: google.protobuf.Duration idle_timeout = 5;
    */
-  idleTimeout?: Duration | undefined
+  idleTimeout?: Duration | undefined;
 
   /**
    * @generated from field: google.protobuf.Duration max_lifetime = 6;
    */
-  maxLifetime?: Duration | undefined
+  maxLifetime?: Duration | undefined;
 
   /**
    * @generated from field: string template = 7;
    */
-  template: string
+  template: string;
 
   /**
    * @generated from field: map<string, string> env = 8;
    */
-  env: { [key: string]: string }
+  env: { [key: string]: string };
 
   /**
    * Orders pods of one PriorityClass: `muster.dev/priority`.
    *
    * @generated from field: int32 priority = 9;
    */
-  priority: number
+  priority: number;
 
   /**
    * @generated from field: sandbox.v1.Gang gang = 10;
    */
-  gang?: Gang | undefined
-}
+  gang?: Gang | undefined;
+};
 
 /**
  * Describes the message sandbox.v1.CreateSandboxRequest.
  * Use `create(CreateSandboxRequestSchema)` to create a new message.
  */
-export declare const CreateSandboxRequestSchema: GenMessage<CreateSandboxRequest>
+export declare const CreateSandboxRequestSchema: GenMessage<CreateSandboxRequest>;
 
 /**
  * @generated from message sandbox.v1.CreateSandboxResponse
  */
-export declare type CreateSandboxResponse = Message<'sandbox.v1.CreateSandboxResponse'> & {
+export declare type CreateSandboxResponse = Message<"sandbox.v1.CreateSandboxResponse"> & {
   /**
    * @generated from field: sandbox.v1.Sandbox sandbox = 1;
    */
-  sandbox?: Sandbox | undefined
+  sandbox?: Sandbox | undefined;
 
   /**
    * False where it was there already.
    *
    * @generated from field: bool created = 2;
    */
-  created: boolean
+  created: boolean;
 
   /**
    * Of the front door only: how its cluster was chosen.
    *
    * @generated from field: sandbox.v1.Placement placement = 3;
    */
-  placement?: Placement | undefined
-}
+  placement?: Placement | undefined;
+};
 
 /**
  * Describes the message sandbox.v1.CreateSandboxResponse.
  * Use `create(CreateSandboxResponseSchema)` to create a new message.
  */
-export declare const CreateSandboxResponseSchema: GenMessage<CreateSandboxResponse>
+export declare const CreateSandboxResponseSchema: GenMessage<CreateSandboxResponse>;
 
 /**
  * By id, or by the project that it belongs to where that has no key of its own.
  *
  * @generated from message sandbox.v1.GetSandboxRequest
  */
-export declare type GetSandboxRequest = Message<'sandbox.v1.GetSandboxRequest'> & {
+export declare type GetSandboxRequest = Message<"sandbox.v1.GetSandboxRequest"> & {
   /**
    * @generated from field: string id = 1;
    */
-  id: string
+  id: string;
 
   /**
    * @generated from field: string project_id = 2;
    */
-  projectId: string
+  projectId: string;
 
   /**
    * @generated from field: string tenant = 3;
    */
-  tenant: string
-}
+  tenant: string;
+};
 
 /**
  * Describes the message sandbox.v1.GetSandboxRequest.
  * Use `create(GetSandboxRequestSchema)` to create a new message.
  */
-export declare const GetSandboxRequestSchema: GenMessage<GetSandboxRequest>
+export declare const GetSandboxRequestSchema: GenMessage<GetSandboxRequest>;
 
 /**
  * @generated from message sandbox.v1.GetSandboxResponse
  */
-export declare type GetSandboxResponse = Message<'sandbox.v1.GetSandboxResponse'> & {
+export declare type GetSandboxResponse = Message<"sandbox.v1.GetSandboxResponse"> & {
   /**
    * @generated from field: sandbox.v1.Sandbox sandbox = 1;
    */
-  sandbox?: Sandbox | undefined
-}
+  sandbox?: Sandbox | undefined;
+};
 
 /**
  * Describes the message sandbox.v1.GetSandboxResponse.
  * Use `create(GetSandboxResponseSchema)` to create a new message.
  */
-export declare const GetSandboxResponseSchema: GenMessage<GetSandboxResponse>
+export declare const GetSandboxResponseSchema: GenMessage<GetSandboxResponse>;
 
 /**
  * @generated from message sandbox.v1.ListSandboxesRequest
  */
-export declare type ListSandboxesRequest = Message<'sandbox.v1.ListSandboxesRequest'> & {
+export declare type ListSandboxesRequest = Message<"sandbox.v1.ListSandboxesRequest"> & {
   /**
    * @generated from field: string tenant = 1;
    */
-  tenant: string
+  tenant: string;
 
   /**
    * @generated from field: string project_id = 2;
    */
-  projectId: string
+  projectId: string;
 
   /**
    * At most 1000; 100 where it is 0.
    *
    * @generated from field: int32 page_size = 3;
    */
-  pageSize: number
+  pageSize: number;
 
   /**
    * @generated from field: string page_token = 4;
    */
-  pageToken: string
-}
+  pageToken: string;
+};
 
 /**
  * Describes the message sandbox.v1.ListSandboxesRequest.
  * Use `create(ListSandboxesRequestSchema)` to create a new message.
  */
-export declare const ListSandboxesRequestSchema: GenMessage<ListSandboxesRequest>
+export declare const ListSandboxesRequestSchema: GenMessage<ListSandboxesRequest>;
 
 /**
  * @generated from message sandbox.v1.ListSandboxesResponse
  */
-export declare type ListSandboxesResponse = Message<'sandbox.v1.ListSandboxesResponse'> & {
+export declare type ListSandboxesResponse = Message<"sandbox.v1.ListSandboxesResponse"> & {
   /**
    * @generated from field: repeated sandbox.v1.Sandbox sandboxes = 1;
    */
-  sandboxes: Sandbox[]
+  sandboxes: Sandbox[];
 
   /**
    * @generated from field: string next_page_token = 2;
    */
-  nextPageToken: string
-}
+  nextPageToken: string;
+};
 
 /**
  * Describes the message sandbox.v1.ListSandboxesResponse.
  * Use `create(ListSandboxesResponseSchema)` to create a new message.
  */
-export declare const ListSandboxesResponseSchema: GenMessage<ListSandboxesResponse>
+export declare const ListSandboxesResponseSchema: GenMessage<ListSandboxesResponse>;
 
 /**
  * @generated from message sandbox.v1.RetainSandboxRequest
  */
-export declare type RetainSandboxRequest = Message<'sandbox.v1.RetainSandboxRequest'> & {
+export declare type RetainSandboxRequest = Message<"sandbox.v1.RetainSandboxRequest"> & {
   /**
    * @generated from field: string id = 1;
    */
-  id: string
+  id: string;
 
   /**
    * @generated from field: string project_id = 2;
    */
-  projectId: string
+  projectId: string;
 
   /**
    * @generated from field: string tenant = 3;
    */
-  tenant: string
+  tenant: string;
 
   /**
    * From now on; its own lifetime where it is not set.
    *
    * @generated from field: google.protobuf.Duration ttl = 4;
    */
-  ttl?: Duration | undefined
-}
+  ttl?: Duration | undefined;
+};
 
 /**
  * Describes the message sandbox.v1.RetainSandboxRequest.
  * Use `create(RetainSandboxRequestSchema)` to create a new message.
  */
-export declare const RetainSandboxRequestSchema: GenMessage<RetainSandboxRequest>
+export declare const RetainSandboxRequestSchema: GenMessage<RetainSandboxRequest>;
 
 /**
  * @generated from message sandbox.v1.RetainSandboxResponse
  */
-export declare type RetainSandboxResponse = Message<'sandbox.v1.RetainSandboxResponse'> & {
+export declare type RetainSandboxResponse = Message<"sandbox.v1.RetainSandboxResponse"> & {
   /**
    * @generated from field: sandbox.v1.Sandbox sandbox = 1;
    */
-  sandbox?: Sandbox | undefined
-}
+  sandbox?: Sandbox | undefined;
+};
 
 /**
  * Describes the message sandbox.v1.RetainSandboxResponse.
  * Use `create(RetainSandboxResponseSchema)` to create a new message.
  */
-export declare const RetainSandboxResponseSchema: GenMessage<RetainSandboxResponse>
+export declare const RetainSandboxResponseSchema: GenMessage<RetainSandboxResponse>;
 
 /**
  * @generated from message sandbox.v1.ReleaseSandboxRequest
  */
-export declare type ReleaseSandboxRequest = Message<'sandbox.v1.ReleaseSandboxRequest'> & {
+export declare type ReleaseSandboxRequest = Message<"sandbox.v1.ReleaseSandboxRequest"> & {
   /**
    * @generated from field: string id = 1;
    */
-  id: string
+  id: string;
 
   /**
    * @generated from field: string project_id = 2;
    */
-  projectId: string
+  projectId: string;
 
   /**
    * @generated from field: string tenant = 3;
    */
-  tenant: string
-}
+  tenant: string;
+};
 
 /**
  * Describes the message sandbox.v1.ReleaseSandboxRequest.
  * Use `create(ReleaseSandboxRequestSchema)` to create a new message.
  */
-export declare const ReleaseSandboxRequestSchema: GenMessage<ReleaseSandboxRequest>
+export declare const ReleaseSandboxRequestSchema: GenMessage<ReleaseSandboxRequest>;
 
 /**
  * @generated from message sandbox.v1.ReleaseSandboxResponse
  */
-export declare type ReleaseSandboxResponse = Message<'sandbox.v1.ReleaseSandboxResponse'> & {
+export declare type ReleaseSandboxResponse = Message<"sandbox.v1.ReleaseSandboxResponse"> & {
   /**
    * @generated from field: sandbox.v1.Sandbox sandbox = 1;
    */
-  sandbox?: Sandbox | undefined
-}
+  sandbox?: Sandbox | undefined;
+};
 
 /**
  * Describes the message sandbox.v1.ReleaseSandboxResponse.
  * Use `create(ReleaseSandboxResponseSchema)` to create a new message.
  */
-export declare const ReleaseSandboxResponseSchema: GenMessage<ReleaseSandboxResponse>
+export declare const ReleaseSandboxResponseSchema: GenMessage<ReleaseSandboxResponse>;
 
 /**
  * @generated from message sandbox.v1.TouchSandboxRequest
  */
-export declare type TouchSandboxRequest = Message<'sandbox.v1.TouchSandboxRequest'> & {
+export declare type TouchSandboxRequest = Message<"sandbox.v1.TouchSandboxRequest"> & {
   /**
    * @generated from field: string id = 1;
    */
-  id: string
+  id: string;
 
   /**
    * Of this generation only; whichever lives where it is empty.
    *
    * @generated from field: string uid = 2;
    */
-  uid: string
+  uid: string;
 
   /**
    * @generated from field: string tenant = 3;
    */
-  tenant: string
-}
+  tenant: string;
+};
 
 /**
  * Describes the message sandbox.v1.TouchSandboxRequest.
  * Use `create(TouchSandboxRequestSchema)` to create a new message.
  */
-export declare const TouchSandboxRequestSchema: GenMessage<TouchSandboxRequest>
+export declare const TouchSandboxRequestSchema: GenMessage<TouchSandboxRequest>;
 
 /**
  * @generated from message sandbox.v1.TouchSandboxResponse
  */
-export declare type TouchSandboxResponse = Message<'sandbox.v1.TouchSandboxResponse'> & {
+export declare type TouchSandboxResponse = Message<"sandbox.v1.TouchSandboxResponse"> & {
   /**
    * @generated from field: sandbox.v1.Sandbox sandbox = 1;
    */
-  sandbox?: Sandbox | undefined
-}
+  sandbox?: Sandbox | undefined;
+};
 
 /**
  * Describes the message sandbox.v1.TouchSandboxResponse.
  * Use `create(TouchSandboxResponseSchema)` to create a new message.
  */
-export declare const TouchSandboxResponseSchema: GenMessage<TouchSandboxResponse>
+export declare const TouchSandboxResponseSchema: GenMessage<TouchSandboxResponse>;
 
 /**
  * @generated from message sandbox.v1.WatchSandboxesRequest
  */
-export declare type WatchSandboxesRequest = Message<'sandbox.v1.WatchSandboxesRequest'> & {
+export declare type WatchSandboxesRequest = Message<"sandbox.v1.WatchSandboxesRequest"> & {
   /**
    * @generated from field: string tenant = 1;
    */
-  tenant: string
+  tenant: string;
 
   /**
    * @generated from field: string project_id = 2;
    */
-  projectId: string
-}
+  projectId: string;
+};
 
 /**
  * Describes the message sandbox.v1.WatchSandboxesRequest.
  * Use `create(WatchSandboxesRequestSchema)` to create a new message.
  */
-export declare const WatchSandboxesRequestSchema: GenMessage<WatchSandboxesRequest>
+export declare const WatchSandboxesRequestSchema: GenMessage<WatchSandboxesRequest>;
 
 /**
  * @generated from message sandbox.v1.WatchSandboxesResponse
  */
-export declare type WatchSandboxesResponse = Message<'sandbox.v1.WatchSandboxesResponse'> & {
+export declare type WatchSandboxesResponse = Message<"sandbox.v1.WatchSandboxesResponse"> & {
   /**
    * @generated from field: sandbox.v1.Sandbox sandbox = 1;
    */
-  sandbox?: Sandbox | undefined
-}
+  sandbox?: Sandbox | undefined;
+};
 
 /**
  * Describes the message sandbox.v1.WatchSandboxesResponse.
  * Use `create(WatchSandboxesResponseSchema)` to create a new message.
  */
-export declare const WatchSandboxesResponseSchema: GenMessage<WatchSandboxesResponse>
+export declare const WatchSandboxesResponseSchema: GenMessage<WatchSandboxesResponse>;
 
 /**
  * The sandboxes of one cluster, or of all behind a front door.
@@ -394,46 +394,46 @@ export declare const SchedulerService: GenService<{
    * @generated from rpc sandbox.v1.SchedulerService.CreateSandbox
    */
   createSandbox: {
-    methodKind: 'unary'
-    input: typeof CreateSandboxRequestSchema
-    output: typeof CreateSandboxResponseSchema
-  }
+    methodKind: "unary";
+    input: typeof CreateSandboxRequestSchema;
+    output: typeof CreateSandboxResponseSchema;
+  },
   /**
    * @generated from rpc sandbox.v1.SchedulerService.GetSandbox
    */
   getSandbox: {
-    methodKind: 'unary'
-    input: typeof GetSandboxRequestSchema
-    output: typeof GetSandboxResponseSchema
-  }
+    methodKind: "unary";
+    input: typeof GetSandboxRequestSchema;
+    output: typeof GetSandboxResponseSchema;
+  },
   /**
    * @generated from rpc sandbox.v1.SchedulerService.ListSandboxes
    */
   listSandboxes: {
-    methodKind: 'unary'
-    input: typeof ListSandboxesRequestSchema
-    output: typeof ListSandboxesResponseSchema
-  }
+    methodKind: "unary";
+    input: typeof ListSandboxesRequestSchema;
+    output: typeof ListSandboxesResponseSchema;
+  },
   /**
    * Its end is at least a lifetime from now; never earlier than it was.
    *
    * @generated from rpc sandbox.v1.SchedulerService.RetainSandbox
    */
   retainSandbox: {
-    methodKind: 'unary'
-    input: typeof RetainSandboxRequestSchema
-    output: typeof RetainSandboxResponseSchema
-  }
+    methodKind: "unary";
+    input: typeof RetainSandboxRequestSchema;
+    output: typeof RetainSandboxResponseSchema;
+  },
   /**
    * Ends it at once; again is the same.
    *
    * @generated from rpc sandbox.v1.SchedulerService.ReleaseSandbox
    */
   releaseSandbox: {
-    methodKind: 'unary'
-    input: typeof ReleaseSandboxRequestSchema
-    output: typeof ReleaseSandboxResponseSchema
-  }
+    methodKind: "unary";
+    input: typeof ReleaseSandboxRequestSchema;
+    output: typeof ReleaseSandboxResponseSchema;
+  },
   /**
    * Somebody uses it: its idle time begins anew. The activator says so, at most every few seconds, for traffic that went
    * through it; asking about a sandbox is no use of it. When it ends otherwise stays as it was.
@@ -441,18 +441,19 @@ export declare const SchedulerService: GenService<{
    * @generated from rpc sandbox.v1.SchedulerService.TouchSandbox
    */
   touchSandbox: {
-    methodKind: 'unary'
-    input: typeof TouchSandboxRequestSchema
-    output: typeof TouchSandboxResponseSchema
-  }
+    methodKind: "unary";
+    input: typeof TouchSandboxRequestSchema;
+    output: typeof TouchSandboxResponseSchema;
+  },
   /**
    * What is there, then every change.
    *
    * @generated from rpc sandbox.v1.SchedulerService.WatchSandboxes
    */
   watchSandboxes: {
-    methodKind: 'server_streaming'
-    input: typeof WatchSandboxesRequestSchema
-    output: typeof WatchSandboxesResponseSchema
-  }
-}>
+    methodKind: "server_streaming";
+    input: typeof WatchSandboxesRequestSchema;
+    output: typeof WatchSandboxesResponseSchema;
+  },
+}>;
+
