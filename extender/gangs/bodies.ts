@@ -51,7 +51,7 @@ export class Bodies {
     const { state, roster, rankOf } = this.#parts
     if (this.#lowest() >= Math.max(rank.own, rank.cross)) return { bodies: [], budgets: [], thawsInMs: undefined }
     const lower = state.snapshot().nodes.flatMap(({ pods }) => pods.filter(pod => outranks(rank, rankOf(pod))))
-    const found = lower.filter(pod => this.#isFree(pod, rank))
+    const { found = [], kept = [] } = Object.groupBy(lower, pod => (this.#isFree(pod, rank) ? 'found' : 'kept'))
     const budgets = this.#budgets(found)
     const open = new Set(found.filter(pod => budgets.count(pod) <= 1).map(pod => pod.uid))
     const byGang = Map.groupBy(found, pod => roster.keyOf(pod) ?? '')
@@ -59,7 +59,7 @@ export class Bodies {
       const gang = key === '' ? undefined : roster.gang(key)
       return gang ? this.#bodyOf(gang, open) : pods.filter(pod => open.has(pod.uid)).map(pod => this.#single(pod))
     })
-    return { bodies, budgets: budgets.list, thawsInMs: this.#thawsInMs(found.length < lower.length ? lower : []) }
+    return { bodies, budgets: budgets.list, thawsInMs: this.#thawsInMs(kept) }
   }
 
   /** Whether the gang was nobody's victim because it was just starting, and could be one now. Says so once. */

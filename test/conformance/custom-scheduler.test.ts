@@ -80,6 +80,28 @@ if (lab) {
     }
   )
 
+  example(
+    'Deployments come, grow and shrink: the highest run, gangs whole, and who made way comes back',
+    async (t, ns, lab) => {
+      await lab.createNodes('node', 6, { slots: 10 })
+      await deploy(lab, ns, { name: 'low', replicas: 4, priority: 10 })
+      await deploy(lab, ns, { name: 'high', replicas: 2, priority: 100 })
+      await lab.waitFor('all run', () => running(lab, ns, 'low') + running(lab, ns, 'high') === 6)
+      await scale(lab, ns, 'high', 3)
+      await lab.waitFor('one of the low ones went', () => running(lab, ns, 'high') === 3)
+      t.equal(running(lab, ns, 'low'), 3)
+      await deploy(lab, ns, { name: 'gang', replicas: 4, priority: 50, group: 'gang' })
+      await lab.waitFor('the gang exists', () => of(lab, ns, 'gang').length === 4)
+      await scale(lab, ns, 'high', 2)
+      await lab.waitFor('the gang runs whole', () => running(lab, ns, 'gang') === 4)
+      t.strictSame([running(lab, ns, 'high'), running(lab, ns, 'low')], [2, 0])
+      await scale(lab, ns, 'gang', 0)
+      await lab.waitFor('the low ones are back', () => running(lab, ns, 'low') === 4)
+      t.equal(running(lab, ns, 'high'), 2)
+      t.strictSame(shared(lab, ns), [])
+    }
+  )
+
   scenario(t, lab, ['annotations give no right over pods of another namespace'], async (t, ns) => {
     const other = await lab.createNamespace(`${ns}-other`)
     await lab.createNodes('node', 1, { slots: 10 })
@@ -114,6 +136,31 @@ function example(name: string, body: (t: Test, ns: string, lab: Lab) => Promise<
 /** A pod of the plan-based scheduler. */
 function one(name: string, priority: string): NamedPod {
   return podObject(name, { schedulerName: 'custom-scheduler', annotations: { priority } })
+}
+
+interface Deployed {
+  readonly name: string
+  readonly replicas: number
+  readonly priority: number
+  readonly group?: string
+}
+
+/** A Deployment of the plan-based scheduler. */
+async function deploy(lab: Lab, ns: string, { name, replicas, priority, group }: Deployed): Promise<void> {
+  const annotations = { priority: String(priority), ...(group !== undefined && { 'pod-group': group }) }
+  const { spec } = podObject(name, { schedulerName: 'custom-scheduler' })
+  await lab.cluster.client.create(`/apis/apps/v1/namespaces/${ns}/deployments`, {
+    metadata: { name },
+    spec: {
+      replicas,
+      selector: { matchLabels: { app: name } },
+      template: { metadata: { labels: { app: name }, annotations }, spec }
+    }
+  })
+}
+
+async function scale(lab: Lab, ns: string, name: string, replicas: number): Promise<void> {
+  await lab.cluster.client.patch(`/apis/apps/v1/namespaces/${ns}/deployments/${name}`, { spec: { replicas } })
 }
 
 /** As kubectl would, into the namespace of the case. */

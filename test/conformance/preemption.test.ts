@@ -138,6 +138,55 @@ if (lab) {
     t.equal(count(lab, ns, 'low'), 0)
   })
 
+  scenario(
+    t,
+    lab,
+    ['P5 a victim that is replaced under its name before its eviction is asked for is not evicted'],
+    async (t, ns) => {
+      await lab.createNodes('node', 1)
+      await singles(lab, ns, 1, 'low')
+      let replaced: Promise<void> | undefined
+      const replace = async (): Promise<void> => {
+        await lab.deletePod(ns, 'low-0')
+        await lab.createPods(ns, [podObject('low-0', { priorityClassName: 'high' })])
+      }
+      lab.api.intercept({
+        before: call => (call.path.endsWith('/low-0/eviction') ? (replaced ??= replace()) : undefined)
+      })
+      await lab.createPods(ns, gangObjects({ name: 'g', size: 1, gated: true, priorityClassName: 'middle' }))
+      await lab.until('the eviction is refused', async () =>
+        lab.api.calls.some(({ path, status }) => path.endsWith('/low-0/eviction') && status === 409)
+      )
+      await lab.waitFor('one of the two runs', () => boundIn(lab, ns) === 1)
+      t.equal(podsOf(lab, ns, 'low').length, 1, 'who came in its place is there')
+      t.strictSame(leaving(lab, ns), [])
+    }
+  )
+
+  scenario(
+    t,
+    lab,
+    ['kube-scheduler killed while the victims leave: the room is still the gang’s', { faults: true }],
+    async (t, ns) => {
+      await lab.createNodes('node', 3)
+      await singles(lab, ns, 2, 'low', {}, ['muster.test/slow'])
+      await singles(lab, ns, 1, 'middle')
+      await lab.createPods(ns, gangObjects({ name: 'g', size: 2, gated: false, priorityClassName: 'high' }))
+      await lab.waitFor('both victims leave', () => leaving(lab, ns).length === 2)
+      await lab.scheduler.kill()
+      await lab.createPods(
+        ns,
+        [0, 1].map(index => podObject(`late-${index}`, { priorityClassName: 'middle' }))
+      )
+      await release(lab, leaving(lab, ns))
+      await lab.waitFor('both are gone', () => leaving(lab, ns).length === 0)
+      await lab.scheduler.start()
+      await gangIsBound(lab, ns, 'g', 2)
+      t.strictSame(lab.history.everBound(`${ns}/late`), [])
+      t.equal(count(lab, ns, 'middle'), 1)
+    }
+  )
+
   scenario(t, lab, ['P7 four preemptors race for the same victims'], async (t, ns) => {
     await lab.createNodes('node', 8)
     await singles(lab, ns, 8, 'low')
