@@ -96,8 +96,9 @@ export class Coordinator implements StateListener {
 
   /** The pod makes room: whose plan has waited for it goes on once it was the last. */
   #left(pod: Pod): void {
-    const { ledger, evictions, clock, holdTtlMs } = this.#parts
+    const { ledger, evictions, moves, clock, holdTtlMs } = this.#parts
     evictions.left(pod.uid)
+    moves.left(pod)
     for (const hold of ledger.left(pod.uid)) {
       if (hold.leavers.size > 0) continue
       const expiresAt = clock.now() + holdTtlMs

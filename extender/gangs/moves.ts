@@ -19,6 +19,9 @@ export type MovesParts = {
 /** What a node has while some of the holds count. */
 type RoomOn = (node: string, counts: (hold: Hold) => boolean) => NodeInfo | undefined
 
+/** A controller that has made nothing in place of a pod so long after that has left wants none. */
+const wantedMs = 10_000
+
 type Entry = {
   /** The gang that it makes way for. */
   readonly gang: string
@@ -78,6 +81,19 @@ export class Moves {
     if (key !== undefined) this.#end(key)
   }
 
+  /** The moved pod has left: what takes its place comes soon, or never. */
+  left({ uid, namespace }: Pod): void {
+    const key = keyOf({ uid, namespace })
+    const entry = this.#entries.get(key)
+    if (!entry) return
+    const { state, clock, roomGrew } = this.#parts
+    clock.after(wantedMs, () => {
+      if (this.#entries.get(key) !== entry || [...state.pods()].some(pod => replaces(pod, entry))) return
+      this.#end(key)
+      roomGrew()
+    })
+  }
+
   /** The gang's plan is given up: who has not been evicted for it stays. */
   calledOff(gang: string): void {
     for (const [key, entry] of this.#entries) if (entry.gang === gang && this.#stays(entry.pod)) this.#end(key)
@@ -100,7 +116,7 @@ export class Moves {
 }
 
 /** No gang's key: those have their dialect in the middle. */
-const keyOf = ({ namespace, uid }: Pod): string => `${namespace}/moved/${uid}`
+const keyOf = ({ namespace, uid }: Pick<Pod, 'namespace' | 'uid'>): string => `${namespace}/moved/${uid}`
 
 function replaces(pod: Pod, { pod: moved, siblings }: Entry): boolean {
   const { controller, namespace, uid } = pod

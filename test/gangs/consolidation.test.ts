@@ -163,11 +163,11 @@ t.test('a sibling that was there before takes no place of a moved pod', async t 
   t.strictSame([bars('sibling'), bars('a-again')], [true, false])
 })
 
-t.test('the new room is given up in time, where nothing takes the place', async t => {
+t.test('the new room is given up soon where the controller wants nothing in its place any more', async t => {
   const h = harness({ nodes: nodes(2, 'n', twoSlots), pods: [runs('a', 'n-0'), runs('b', 'n-1'), whole()] })
   await h.run(100)
   h.add(pod('late').priority(1).cpu(1000))
-  await h.run(150_000)
+  await h.run(20_000)
   t.strictSame(h.bound, ['b@n-1', 'g-0@n-0', 'late@n-1'])
   t.equal(await holds(h), 0)
 })
@@ -220,4 +220,14 @@ t.test('where single pods are planned too, what takes the place is planned as we
   h.add(custom(again('a')))
   await h.run(5_000)
   t.strictSame(h.bound, ['a-again@n-1', 'g-0@n-0'])
+})
+
+t.test('the new room is given up in time where what takes the place never comes to stand', async t => {
+  const h = harness({ nodes: nodes(2, 'n', twoSlots), pods: [runs('a', 'n-0'), runs('b', 'n-1'), whole()] })
+  await h.run(100)
+  h.add(again('a').select('no', 'node'), pod('late').priority(1).cpu(1000))
+  await h.run(20_000)
+  t.equal(await holds(h), 1)
+  await h.run(130_000)
+  t.strictSame([h.bound, await holds(h)], [['b@n-1', 'g-0@n-0', 'late@n-1'], 0])
 })
