@@ -83,6 +83,7 @@ t.test(name, { skip: missing('prometheus') }, async t => {
         'muster_gangs{state="refused"}': 1,
         muster_active: 1
       }
+      t.ok(has(await server.query('muster_rebuild_duration_seconds > 0')), 'it took time to read the cluster')
       for (const [expr, want] of Object.entries(told))
         t.equal((await server.query(expr))[0]?.value?.[1], String(want), expr)
     }
