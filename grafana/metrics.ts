@@ -42,9 +42,14 @@ export function nameOf<Label extends string>(metric: Metric<Label>): string {
   return found.name
 }
 
-/** The names of all that is exported. */
-export function exportedNames(): readonly string[] {
-  return registry.getMetricsAsArray().map(({ name }) => name)
+/** All that is exported, Node's own included. */
+export function exportedMetrics(): readonly { name: string; help: string; labels: readonly string[] }[] {
+  return registry.getMetricsAsArray().map(({ name, help, ...metric }) => ({ name, help, labels: labelsOf(metric) }))
+}
+
+/** prom-client keeps them beside what its types tell. */
+function labelsOf(metric: object): readonly string[] {
+  return 'labelNames' in metric && Array.isArray(metric.labelNames) ? metric.labelNames.map(String) : []
 }
 
 /** What a first scrape would get. */

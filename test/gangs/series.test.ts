@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import t from 'tap'
 import { node, pod, type PodBuilder } from '../builders.ts'
 import { harness, type Harness } from './harness.ts'

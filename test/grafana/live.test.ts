@@ -7,7 +7,7 @@ import { schedulerConfiguration } from '../../extender/cli/scheduler-config.ts'
 import { embed } from '../../extender/embed.ts'
 import { groups } from '../../grafana/alerts.ts'
 import { dashboards } from '../../grafana/dashboards.ts'
-import { exportedNames, kubernetes, musterProcess, nameOf } from '../../grafana/metrics.ts'
+import { exportedMetrics, kubernetes, musterProcess, nameOf } from '../../grafana/metrics.ts'
 import { dashboardModel } from '../../grafana/model.ts'
 import { serving } from '../cli/run.ts'
 import { link } from './link.ts'
@@ -65,7 +65,9 @@ t.test(name, { skip: missing('prometheus') }, async t => {
   await t.test('the process exports what dashboards and alerts know, and nothing else of its own', async t => {
     const text = await (await fetch(`${url}/metrics`)).text()
     const told = [...text.matchAll(/^# TYPE (\S+)/gm)].map(([, metric]) => metric!)
-    const known = exportedNames().filter(metric => metric !== nameOf(musterProcess.certificateExpiry))
+    const known = exportedMetrics()
+      .map(metric => metric.name)
+      .filter(metric => metric !== nameOf(musterProcess.certificateExpiry))
     t.strictSame(told.toSorted(), known.toSorted())
     const { code, said } = promtool(['check', 'metrics'], text)
     t.strictSame([code, said], [0, ''])
