@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { Gauge, Registry } from 'prom-client'
+import { Registry } from 'prom-client'
 import { type AppParts, buildApi, buildApp } from './app.ts'
 import { systemClock } from './clock.ts'
 import type { Config } from './config.ts'
@@ -51,7 +51,7 @@ export async function serve(config: Config): Promise<void> {
   const surroundings = { config, log, metrics, api, projector, knew: (minor: number) => void (told.minor = minor) }
   const [world, ofGangs] = [worldOf(surroundings), gangMetrics(registry)]
   const lives = new Lives({
-    ...{ clock: systemClock, log, metrics: ofGangs, tookOver: rebuildReport(registry, log) },
+    ...{ clock: systemClock, log, metrics: ofGangs, tookOver: seconds => log.info({ seconds }, 'ready') },
     build: life => build({ ...surroundings, life, world, ofGangs }),
     onViolation: error => endWith(log, error)
   })
@@ -106,19 +106,6 @@ export async function drain(graceMs: number, underway: Underway, { verbs, api }:
 
 function isLoopback(host: string): boolean {
   return /^(localhost|127(\.\d+){3}|::1)$/.test(host)
-}
-
-/** Tells of each life that has taken over. */
-function rebuildReport(registry: Registry, log: Logger): (seconds: number) => void {
-  const rebuild = new Gauge({
-    name: 'muster_rebuild_duration_seconds',
-    help: 'Time from the start, or from beginning anew, to the moment when everything was listed and taken over.',
-    registers: [registry]
-  })
-  return seconds => {
-    rebuild.set(seconds)
-    log.info({ seconds }, 'ready')
-  }
 }
 
 type Surroundings = {

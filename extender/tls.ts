@@ -24,6 +24,15 @@ export type CertificatesParts = {
   readonly lookMs?: number
 }
 
+/** Exported where the verbs are served over TLS. */
+export function certificateExpiry(registry: Registry): Gauge {
+  return new Gauge({
+    name: 'muster_certificate_expiry_timestamp_seconds',
+    help: 'When the certificate of the verbs ends.',
+    registers: [registry]
+  })
+}
+
 /** The files of a TLS server, looked at again and again: a pair that cannot be used leaves the last good one in place. */
 export class Certificates {
   readonly #parts: CertificatesParts
@@ -35,11 +44,7 @@ export class Certificates {
   /** Throws UsageError where the files cannot be used. */
   constructor(parts: CertificatesParts) {
     this.#parts = parts
-    this.#expiry = new Gauge({
-      name: 'muster_certificate_expiry_timestamp_seconds',
-      help: 'When the certificate of the verbs ends.',
-      registers: [parts.registry]
-    })
+    this.#expiry = certificateExpiry(parts.registry)
     try {
       this.#seen = read(parts.files)
       this.#good = this.#use(this.#seen)

@@ -33,7 +33,7 @@ async function broken(folders: readonly string[], baseDir: string): Promise<{ mo
 }
 
 t.test('S3.11 imports follow the rule of the house', async t => {
-  const { modules, violations } = await broken(['extender', 'policies', 'test'], process.cwd())
+  const { modules, violations } = await broken(['extender', 'policies', 'grafana', 'test'], process.cwd())
   t.ok(modules >= policies.size + extender.size, `saw ${modules} modules`)
   t.strictSame(violations, [])
 })
@@ -53,6 +53,7 @@ t.test('the import rule bites', async t => {
       'errors.ts': "import './gangs/ledger.ts'",
       'stray.ts': "import './state.ts'",
       verbs: {
+        'metrics.ts': "import '../../grafana/metrics.ts'",
         'filter.ts':
           "import type { B } from '../kubernetes/binder.ts'\nimport './wire.ts'\nimport '../state.ts'\nexport type F = B",
         'wire.ts': "import './filter.ts'"
@@ -69,9 +70,10 @@ t.test('the import rule bites', async t => {
         'refusals.ts': 'export const c = 1'
       }
     },
+    grafana: { 'metrics.ts': "import '../extender/state.ts'\nimport '../extender/verbs/metrics.ts'" },
     test: { 'builders.ts': "import '../extender/gangs/ledger.ts'\nimport '../policies/fine.ts'" }
   })
-  const { violations } = await broken(['extender', 'policies', 'test'], dir)
+  const { violations } = await broken(['extender', 'policies', 'grafana', 'test'], dir)
   t.strictSame(violations, [
     'app-imports-what-answers-http: extender/app.ts -> extender/kubernetes/binder.ts',
     'cli-imports-main: extender/cli/muster.ts -> extender/kubernetes/binder.ts',
@@ -79,9 +81,13 @@ t.test('the import rule bites', async t => {
     'folders-import-no-other-folder: extender/gangs/ledger.ts -> test/builders.ts',
     'folders-import-no-other-folder: extender/kubernetes/reflector.ts -> extender/main.ts',
     'folders-import-no-other-folder: extender/verbs/filter.ts -> extender/kubernetes/binder.ts',
+    'folders-import-no-other-folder: extender/verbs/metrics.ts -> grafana/metrics.ts',
+    'grafana-imports-metrics: grafana/metrics.ts -> extender/state.ts',
     'no-cycles: extender/gangs/ledger.ts -> test/builders.ts',
     'no-cycles: extender/kubernetes/reflector.ts -> extender/main.ts',
     'no-cycles: extender/verbs/filter.ts -> extender/verbs/wire.ts',
+    'no-cycles: extender/verbs/metrics.ts -> grafana/metrics.ts',
+    'nobody-imports-grafana: extender/verbs/metrics.ts -> grafana/metrics.ts',
     'nobody-imports-test: extender/gangs/ledger.ts -> test/builders.ts',
     'parts-of-the-sandboxes-import-no-other-part: extender/sandboxes/scheduler/claims.ts -> extender/sandboxes/events/ring.ts',
     'policies-import-policies: policies/a.ts -> extender/state.ts',

@@ -131,6 +131,23 @@ export const rules: IFlattenedRuleSet = {
       to: {}
     },
     {
+      name: 'grafana-imports-metrics',
+      comment: 'Dashboards and alerts know the metrics where they are declared, and nothing else.',
+      severity: 'error',
+      from: { path: '^grafana/' },
+      to: {
+        pathNot: ['^grafana/', '^extender/([^/]+/metrics|tls)\\.ts$', '^node_modules/'],
+        dependencyTypesNot: ['core'],
+        couldNotResolve: false
+      }
+    },
+    {
+      name: 'nobody-imports-grafana',
+      severity: 'error',
+      from: { pathNot: '^(grafana|test)/' },
+      to: { path: '^grafana/' }
+    },
+    {
       name: 'nobody-imports-test',
       severity: 'error',
       from: { pathNot: '^test/' },

@@ -29,6 +29,8 @@ type Entry = {
   /** The last binding that the API server refused, while the gang is not whole. */
   unbound: string | undefined
   waitingSince: number | undefined
+  /** Since when its room is held and free. */
+  roomSince: number | undefined
   partialSince: number | undefined
   noticedAt: number | undefined
   /** What the gang was told of its annotations, by the reason of the event. */
@@ -69,8 +71,9 @@ export class Journal {
     if (isWhole(gang)) entry.unbound = undefined
     const leavers = [...(hold?.leavers.values() ?? [])].map(({ pod }) => pod)
     entry.reason = reasonFor(gang, { ...entry, leavers })
+    entry.roomSince = this.#since(hold?.leavers.size === 0, entry.roomSince)
     const partial = placed(gang) > 0 && state !== 'running' && state !== 'finished'
-    entry.partialSince = partial ? (entry.partialSince ?? this.#parts.clock.now()) : undefined
+    entry.partialSince = this.#since(partial, entry.partialSince)
     this.#notice(gang, entry)
     this.#remark(gang, entry)
   }
@@ -105,9 +108,12 @@ export class Journal {
 
   /** The quorum is on its nodes. */
   started(gang: Gang): void {
+    const { clock, metrics } = this.#parts
     const newest = Math.max(...gang.members.map(member => member.pod.createdAt))
-    const seconds = Math.max(0, (this.#parts.clock.wall() - newest) / 1000)
-    this.#parts.metrics.startDuration.observe(seconds)
+    const seconds = Math.max(0, (clock.wall() - newest) / 1000)
+    metrics.startDuration.observe(seconds)
+    const { roomSince } = this.#entry(gang.key)
+    if (roomSince !== undefined) metrics.placementDuration.observe((clock.now() - roomSince) / 1000)
     this.#parts.log.info({ gang: gang.key, members: placed(gang), seconds }, 'started a gang')
   }
 
@@ -129,6 +135,11 @@ export class Journal {
     for (const [resource, ratio] of heldRatios(state, ledger)) metrics.heldRatio.set({ resource }, ratio)
   }
 
+  /** Since when it has been so without a break; undefined while it is not. */
+  #since(isSo: boolean, before: number | undefined): number | undefined {
+    return isSo ? (before ?? this.#parts.clock.now()) : undefined
+  }
+
   #entry(key: string): Entry {
     const known = this.#entries.get(key)
     if (known) return known
@@ -138,6 +149,7 @@ export class Journal {
       explanation: undefined,
       unbound: undefined,
       waitingSince: undefined,
+      roomSince: undefined,
       partialSince: undefined,
       noticedAt: undefined,
       remarks: new Map()

@@ -155,7 +155,7 @@ export class Lives {
   }
 
   async #live(life: Life, logic: Logic): Promise<void> {
-    const { clock, tookOver } = this.#parts
+    const { clock, metrics, tookOver } = this.#parts
     const from = clock.now()
     try {
       await logic.read()
@@ -164,14 +164,17 @@ export class Lives {
       // Taking over may itself have been the surprise.
       if (life.isOver) return
       this.#problem = undefined
-      tookOver((clock.now() - from) / 1000)
+      const seconds = (clock.now() - from) / 1000
+      metrics.rebuildDuration.set(seconds)
+      metrics.active.set(1)
+      tookOver(seconds)
     } catch (error) {
       life.surprised(error)
     }
   }
 
   #surprised(error: unknown, life: Life): void {
-    const { clock, log, onViolation } = this.#parts
+    const { clock, log, metrics, onViolation } = this.#parts
     if (life.isOver) {
       log.info({ reason: reasonOf(error) }, 'an error of the logic that was discarded')
       return
@@ -185,6 +188,7 @@ export class Lives {
     const seconds = Math.ceil(waitMs / 1000)
     log.error({ err: error, seconds }, `an unexpected error; everything is read anew in ${seconds} s`)
     this.#problem = `beginning anew after an unexpected error: ${reasonOf(error)}`
+    metrics.active.set(0)
     const ended = this.#end(life)
     clock.after(waitMs, () => void this.#beginAnew(ended))
   }

@@ -14,6 +14,7 @@ export type GangMetrics = {
   readonly barrierWait: Histogram
   readonly barriers: Counter<'outcome'>
   readonly startDuration: Histogram
+  readonly placementDuration: Histogram
   readonly partial: Gauge
   readonly oldestPartial: Gauge
   readonly violations: Counter<'invariant'>
@@ -22,6 +23,9 @@ export type GangMetrics = {
   readonly victims: Counter<'outcome'>
   readonly wastedEvictions: Counter
   readonly reinitializations: Counter
+  readonly active: Gauge
+  readonly epoch: Gauge
+  readonly rebuildDuration: Gauge
   /** Who fills the gauges at a scrape from now on; they stay as they are while nobody does. */
   collectFrom(collect: (() => void) | undefined): void
 }
@@ -37,6 +41,21 @@ export function gangMetrics(registry: Registry): GangMetrics {
     reinitializations: new Counter({
       name: 'muster_reinitializations_total',
       help: 'How often an unexpected error made muster throw its logic and caches away and read everything anew.',
+      registers
+    }),
+    active: new Gauge({
+      name: 'muster_active',
+      help: '1 while this muster decides; 0 while it reads the cluster, at the start or to begin anew.',
+      registers
+    }),
+    epoch: new Gauge({
+      name: 'muster_epoch',
+      help: 'Grows whenever another life of muster decides: when it began, in milliseconds since 1970.',
+      registers
+    }),
+    rebuildDuration: new Gauge({
+      name: 'muster_rebuild_duration_seconds',
+      help: 'Time from the start, or from beginning anew, to the moment when everything was listed and taken over.',
       registers
     }),
     gangs: new Gauge({
@@ -90,6 +109,13 @@ export function gangMetrics(registry: Registry): GangMetrics {
       buckets: seconds(0.05, 16),
       registers
     }),
+    placementDuration: new Histogram({
+      name: 'muster_gang_placement_duration_seconds',
+      help: "From the moment when a gang's room was held and free to the binding that completed its quorum.",
+      // 30 is the bound of the service level objective in grafana/.
+      buckets: [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300],
+      registers
+    }),
     partial: new Gauge({
       name: 'muster_partial_gangs',
       help: 'Gangs with some members on nodes, but fewer than minMember.',
@@ -140,6 +166,7 @@ function initialise(metrics: GangMetrics): void {
     metrics.gangs.set({ state }, 0)
     metrics.transitions.inc({ to: state }, 0)
   }
+  for (const outcome of ['planned', 'infeasible', 'unknown']) metrics.planDuration.zero({ outcome })
   for (const outcome of ['opened', 'failed', 'timeout']) metrics.barriers.inc({ outcome }, 0)
   for (const outcome of ['planned', 'completed', 'withdrawn']) {
     metrics.preemptions.inc({ outcome }, 0)

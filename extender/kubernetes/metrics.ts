@@ -15,6 +15,8 @@ export type KubernetesMetrics = {
   readonly nominations: Counter<'result'>
   readonly evictions: Counter<'result'>
   readonly events: Counter<'result'>
+  readonly cacheSynced: Gauge<'resource'>
+  readonly cacheStaleness: Gauge<'resource'>
   /** Shows a cache under this resource name at every scrape. */
   watchCache(resource: string, cache: CacheView): void
 }
@@ -70,13 +72,13 @@ export function kubernetesMetrics(registry: Registry): KubernetesMetrics {
       labelNames: ['verb', 'resource', 'code'] as const,
       registers
     }),
-    watchCache: cacheGauges(registry)
+    ...cacheGauges(registry)
   }
 }
 
-function cacheGauges(registry: Registry): KubernetesMetrics['watchCache'] {
+function cacheGauges(registry: Registry): Pick<KubernetesMetrics, 'cacheSynced' | 'cacheStaleness' | 'watchCache'> {
   const caches = new Map<string, CacheView>()
-  new Gauge({
+  const cacheSynced = new Gauge({
     name: 'muster_cache_synced',
     help: '1 once the first list of the resource is complete.',
     labelNames: ['resource'] as const,
@@ -85,7 +87,7 @@ function cacheGauges(registry: Registry): KubernetesMetrics['watchCache'] {
       for (const [resource, cache] of caches) this.set({ resource }, cache.synced ? 1 : 0)
     }
   })
-  new Gauge({
+  const cacheStaleness = new Gauge({
     name: 'muster_cache_staleness_seconds',
     help: 'Seconds since the API server last sent anything for the resource.',
     labelNames: ['resource'] as const,
@@ -94,7 +96,6 @@ function cacheGauges(registry: Registry): KubernetesMetrics['watchCache'] {
       for (const [resource, cache] of caches) this.set({ resource }, cache.staleness() / 1000)
     }
   })
-  return (resource, cache) => {
-    caches.set(resource, cache)
-  }
+  const watchCache = (resource: string, cache: CacheView): void => void caches.set(resource, cache)
+  return { cacheSynced, cacheStaleness, watchCache }
 }

@@ -7,20 +7,27 @@ export function metricsRoute(app: FastifyInstance, registry: Registry): void {
   app.get('/metrics', async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()))
 }
 
+/** Of our own making; what prom-client knows of a Node process comes on top. */
+export type ProcessMetrics = {
+  readonly buildInfo: Gauge<'version'>
+  readonly eventLoopDelay: Gauge
+}
+
 /** What the process tells about itself, on top of what each part counts. */
-export function processMetrics(registry: Registry, version: string): void {
+export function processMetrics(registry: Registry, version: string): ProcessMetrics {
   collectDefaultMetrics({ register: registry })
   // Gauges that end in _total: promtool calls them misnamed, and nobody has asked for them.
   for (const kind of ['handles', 'requests', 'resources']) registry.removeSingleMetric(`nodejs_active_${kind}_total`)
-  new Gauge({
+  const buildInfo = new Gauge({
     name: 'muster_build_info',
     help: 'Always 1; the label tells the version.',
     labelNames: ['version'] as const,
     registers: [registry]
-  }).set({ version }, 1)
+  })
+  buildInfo.set({ version }, 1)
   const delay = monitorEventLoopDelay({ resolution: 10 })
   delay.enable()
-  new Gauge({
+  const eventLoopDelay = new Gauge({
     name: 'muster_event_loop_delay_seconds',
     help: 'Longest delay of the event loop since the last scrape.',
     registers: [registry],
@@ -29,4 +36,5 @@ export function processMetrics(registry: Registry, version: string): void {
       delay.reset()
     }
   })
+  return { buildInfo, eventLoopDelay }
 }

@@ -90,8 +90,12 @@ class Rig {
     return this.lines.filter(({ level }) => level === 'error').map(({ message }) => message)
   }
 
-  async count(): Promise<number> {
-    const found = await this.#registry.getSingleMetric('muster_reinitializations_total')?.get()
+  count(): Promise<number> {
+    return this.metric('muster_reinitializations_total')
+  }
+
+  async metric(name: string): Promise<number> {
+    const found = await this.#registry.getSingleMetric(name)?.get()
     return found?.values[0]?.value ?? Number.NaN
   }
 }
@@ -125,6 +129,7 @@ t.test('S3.66 S3.67 an exception in the logic: a fresh one reads all pods and no
   t.throws(() => rig.lives.reports.gangs(), { statusCode: 503, message: /^muster is beginning anew/ })
   t.strictSame(rig.errors, ['an unexpected error; everything is read anew in 10 s'])
   t.equal(await rig.count(), 0)
+  t.equal(await rig.metric('muster_active'), 0)
   await rig.clock.advance(8_990)
   t.equal(rig.reads.length, 1, 'not sooner')
   await rig.clock.advance(20)
@@ -132,6 +137,8 @@ t.test('S3.66 S3.67 an exception in the logic: a fresh one reads all pods and no
   t.ok(rig.reads[1]! - first! >= 10_000)
   t.ok(rig.lives.ready)
   t.equal(await rig.count(), 1)
+  t.equal(await rig.metric('muster_active'), 1)
+  t.equal(await rig.metric('muster_epoch'), 2)
   await rig.clock.advance(10_000)
   t.equal(rig.bound.length, 3, 'and goes on')
   t.not(rig.states[0], rig.states[1], 'caches and logic are others')
