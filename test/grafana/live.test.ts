@@ -40,8 +40,7 @@ t.test(name, { skip: missing('prometheus') }, async t => {
   const { host: direct } = new URL(embedded.cluster.url)
   writeFileSync(kubeconfig, readFileSync(kubeconfig, 'utf8').replaceAll(direct, toApi.host))
   const free = ['--listen', '127.0.0.1:0', '--api-listen', '127.0.0.1:0']
-  // The preemptors of this load have their turn at a resync: with that of 30 s the test would take two minutes.
-  const muster = serving(t, ['--kubeconfig', kubeconfig, ...free, '--resync', '1s'])
+  const muster = serving(t, ['--kubeconfig', kubeconfig, ...free])
   const { url = '' } = await muster.line(/^the extender listens/)
   const { url: apiUrl = '' } = await muster.line(/^the API listens/)
   await muster.line(/^ready$/)
