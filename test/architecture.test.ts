@@ -135,7 +135,9 @@ t.test('S2.2 S3.6 one layer reaches the API server, and the official client libr
   t.strictSame(users(/from '@kubernetes\/client-node'/), ['extender/kubernetes/credentials.ts'])
   t.strictSame(
     // What the sandboxes ask are each other, their sandboxes and receivers of webhooks.
-    users(/from 'undici'/).filter(path => !/^extender\/(cli|embedded|sandboxes\/(?!scheduler))/.test(path)),
+    users(/from 'undici'/).filter(
+      path => !/^extender\/(cli|embedded|sandboxes\/(?!scheduler)|sandbox-configuration)/.test(path)
+    ),
     ['extender/kubernetes/transport.ts']
   )
 })

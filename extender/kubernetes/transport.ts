@@ -1,3 +1,4 @@
+import { createSecureContext, type SecureContext } from 'node:tls'
 import { Agent, type Dispatcher } from 'undici'
 import { causeOf, notSent, unknownOutcome } from './errors.ts'
 
@@ -62,7 +63,7 @@ const givenUp = 'the request was given up or took too long'
 export function undiciTransport({ origin, tls, connections }: TransportOptions): Transport {
   // Deadlines are the caller's, on the injected clock; undici's own would fire on real time.
   const common = {
-    connect: { ...tls, timeout: connectTimeoutMs, keepAlive: true, keepAliveInitialDelay: 30_000 },
+    connect: { ...tls, ...prepared(tls), timeout: connectTimeoutMs, keepAlive: true, keepAliveInitialDelay: 30_000 },
     allowH2: false,
     pipelining: 1,
     headersTimeout: 0,
@@ -81,6 +82,18 @@ export function undiciTransport({ origin, tls, connections }: TransportOptions):
     async close() {
       await Promise.all([requests.destroy(), streams.destroy()])
     }
+  }
+}
+
+/**
+ * The certificates are read once, not for every connection: while the API server is away there are thousands of attempts
+ * at one. What cannot be read is told by each attempt.
+ */
+function prepared(tls: TlsOptions): { readonly secureContext?: SecureContext } {
+  try {
+    return { secureContext: createSecureContext(tls) }
+  } catch {
+    return {}
   }
 }
 
