@@ -1,14 +1,5 @@
 #!/usr/bin/env node
 import { reasonOf, UsageError } from '../errors.ts'
-import { embedded } from './embedded.ts'
-import { explain } from './explain.ts'
-import { gangs } from './gangs.ts'
-import { lint } from './lint.ts'
-import { plan } from './plan.ts'
-import { schedulerConfig } from './scheduler-config.ts'
-import { sandbox } from './sandbox.ts'
-import { serve } from './serve.ts'
-
 /** A command of `muster`: throws UsageError for what the user can mend, answers when it is done. */
 export type Command = {
   readonly name: string
@@ -16,24 +7,33 @@ export type Command = {
   run(args: readonly string[]): Promise<void>
 }
 
-const commands: readonly Command[] = [serve, schedulerConfig, lint, plan, gangs, explain, embedded, sandbox]
+/** Each is loaded only when it is wanted: most need little of what others do. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  serve: async () => (await import('./serve.ts')).serve,
+  'scheduler-config': async () => (await import('./scheduler-config.ts')).schedulerConfig,
+  lint: async () => (await import('./lint.ts')).lint,
+  plan: async () => (await import('./plan.ts')).plan,
+  gangs: async () => (await import('./gangs.ts')).gangs,
+  explain: async () => (await import('./explain.ts')).explain,
+  embedded: async () => (await import('./embedded.ts')).embedded,
+  sandbox: async () => (await import('./sandbox.ts')).sandbox
+}
 
-function help(): string {
-  const rows = commands.map(({ name, summary }) => `  ${name.padEnd(18)}${summary}`)
+async function help(): Promise<string> {
+  const all = await Promise.all(Object.values(commands).map(load => load()))
+  const rows = all.map(({ name, summary }) => `  ${name.padEnd(18)}${summary}`)
   return `muster: gangs of pods on the stock kube-scheduler\n\nUsage: muster COMMAND [options]\n\n${rows.join('\n')}\n\nmuster COMMAND --help tells more.\n`
 }
 
 async function main([name, ...args]: readonly string[]): Promise<void> {
   if (name === undefined || name === '--help' || name === 'help') {
-    process.stdout.write(help())
+    process.stdout.write(await help())
     return
   }
-  const command = commands.find(each => each.name === name)
-  if (!command)
-    throw new UsageError(
-      `there is no command ${JSON.stringify(name)}; known are ${commands.map(each => each.name).join(', ')}`
-    )
-  await command.run(args)
+  const load = Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (!load)
+    throw new UsageError(`there is no command ${JSON.stringify(name)}; known are ${Object.keys(commands).join(', ')}`)
+  await (await load()).run(args)
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {

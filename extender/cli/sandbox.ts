@@ -1,34 +1,37 @@
 import { UsageError } from '../errors.ts'
-import { activator } from './sandbox/activator.ts'
-import { demo } from './sandbox/demo.ts'
-import { events } from './sandbox/events.ts'
-import { global } from './sandbox/global.ts'
-import { list } from './sandbox/list.ts'
-import { mock } from './sandbox/mock.ts'
-import { scheduler } from './sandbox/scheduler.ts'
 
 type SubCommand = { readonly name: string; readonly summary: string; run(args: readonly string[]): Promise<void> }
 
-const commands: readonly SubCommand[] = [scheduler, global, events, activator, mock, list, demo]
-const known = commands.map(({ name }) => name).join(', ')
+/** Each is loaded only when it is wanted. */
+const commands: Readonly<Record<string, () => Promise<SubCommand>>> = {
+  scheduler: async () => (await import('./sandbox/scheduler.ts')).scheduler,
+  global: async () => (await import('./sandbox/global.ts')).global,
+  events: async () => (await import('./sandbox/events.ts')).events,
+  activator: async () => (await import('./sandbox/activator.ts')).activator,
+  mock: async () => (await import('./sandbox/mock.ts')).mock,
+  list: async () => (await import('./sandbox/list.ts')).list,
+  demo: async () => (await import('./sandbox/demo.ts')).demo
+}
 
-const usage = `Usage: muster sandbox COMMAND [options]
-
-${commands.map(({ name, summary }) => `  ${name.padEnd(12)}${summary}`).join('\n')}
-
-muster sandbox COMMAND --help tells more.
-`
+async function usage(): Promise<string> {
+  const all = await Promise.all(Object.values(commands).map(load => load()))
+  const rows = all.map(({ name, summary }) => `  ${name.padEnd(12)}${summary}`)
+  return `Usage: muster sandbox COMMAND [options]\n\n${rows.join('\n')}\n\nmuster sandbox COMMAND --help tells more.\n`
+}
 
 export const sandbox = {
   name: 'sandbox',
   summary: 'run a service of the sandboxes, or their demo client',
   async run([name, ...args]: readonly string[]): Promise<void> {
     if (name === undefined || name === '--help' || name === 'help') {
-      process.stdout.write(usage)
+      process.stdout.write(await usage())
       return
     }
-    const command = commands.find(each => each.name === name)
-    if (!command) throw new UsageError(`there is no command sandbox ${JSON.stringify(name)}; known are ${known}`)
-    await command.run(args)
+    const load = Object.hasOwn(commands, name) ? commands[name] : undefined
+    if (!load) {
+      const known = Object.keys(commands).join(', ')
+      throw new UsageError(`there is no command sandbox ${JSON.stringify(name)}; known are ${known}`)
+    }
+    await (await load()).run(args)
   }
 }
