@@ -1,14 +1,21 @@
 import { platform } from 'node:process'
 
+/** Addresses that a cluster takes before it comes to those where the next block begins. */
+const blockSize = 4 * 254
+/** So many blocks begin in 127.16.0.0/12. */
+const blocks = 1_024
+
 /** Hands out loopback addresses: on Linux, all of 127.0.0.0/8 can be bound, so that each pod has its own. */
 export class Addresses {
   readonly #own: boolean
   readonly #taken = new Map<string, string>()
   readonly #used = new Set<string>()
-  #next = 0
+  #next: number
 
-  constructor(own: boolean = platform === 'linux') {
+  /** Clusters on one machine, each in a process of its own, keep out of each other's way by blocks, such as their pids. */
+  constructor(own: boolean = platform === 'linux', block = 0) {
     this.#own = own
+    this.#next = (block % blocks) * blockSize
   }
 
   /** The address of an owner, which keeps it until it is given back. */

@@ -1,3 +1,4 @@
+import { pid } from 'node:process'
 import type { Clock, Random } from '../../clock.ts'
 import { EventRecorder } from '../controllers/events.ts'
 import { Informer } from '../informer.ts'
@@ -41,7 +42,7 @@ export function startKubelet(options: KubeletOptions): Kubelet {
 class Agent implements Kubelet {
   readonly #options: KubeletOptions
   readonly #queue: WorkQueue
-  readonly #addresses = new Addresses()
+  readonly #addresses = new Addresses(undefined, pid)
   readonly #runtimes: readonly PodRuntime[]
   readonly #nodes = new Set<string>()
   readonly #silent = new Set<string>()
