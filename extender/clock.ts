@@ -27,3 +27,17 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer)
   }
 }
+
+/** Resolves after `ms`, or at once when the signal is aborted; never rejects. */
+export function pause(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+  if (signal?.aborted) return Promise.resolve()
+  return new Promise(resolve => {
+    const done = (): void => {
+      cancel()
+      signal?.removeEventListener('abort', done)
+      resolve()
+    }
+    const cancel = clock.after(ms, done)
+    signal?.addEventListener('abort', done)
+  })
+}

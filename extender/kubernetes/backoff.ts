@@ -1,4 +1,4 @@
-import type { Clock, Random } from '../clock.ts'
+import type { Random } from '../clock.ts'
 
 export type BackoffOptions = {
   /** First delay, milliseconds; doubled each time. */
@@ -32,20 +32,6 @@ export class Backoff {
   reset(): void {
     this.#failures = 0
   }
-}
-
-/** Resolves after `ms`, or at once when the signal is aborted; never rejects. */
-export function pause(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
-  if (signal?.aborted) return Promise.resolve()
-  return new Promise(resolve => {
-    const done = (): void => {
-      cancel()
-      signal?.removeEventListener('abort', done)
-      resolve()
-    }
-    const cancel = clock.after(ms, done)
-    signal?.addEventListener('abort', done)
-  })
 }
 
 /** Retry-After in milliseconds where it is given in seconds (API servers send nothing else). */

@@ -1,5 +1,5 @@
-import type { Clock, Random } from '../clock.ts'
-import { Backoff, pause } from './backoff.ts'
+import { pause, type Clock, type Random } from '../clock.ts'
+import { Backoff } from './backoff.ts'
 import { BindAttempt, type BindRequest, type BindResult } from './bind-attempt.ts'
 import type { ApiServer } from './api-server.ts'
 import type { KubernetesMetrics } from './metrics.ts'

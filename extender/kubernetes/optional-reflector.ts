@@ -1,4 +1,5 @@
-import { Backoff, pause } from './backoff.ts'
+import { pause } from '../clock.ts'
+import { Backoff } from './backoff.ts'
 import { statusMessage } from './json.ts'
 import { Reflector, type ReflectorOptions } from './reflector.ts'
 

@@ -1,5 +1,5 @@
-import type { Clock, Random } from '../clock.ts'
-import { Backoff, pause } from './backoff.ts'
+import { pause, type Clock, type Random } from '../clock.ts'
+import { Backoff } from './backoff.ts'
 import { Complaints } from './complaints.ts'
 import type { ApiServer } from './api-server.ts'
 import type { Json } from './json.ts'

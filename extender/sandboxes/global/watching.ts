@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.ts'
+import { pause, type Clock } from '../../clock.ts'
 import type { WatchSandboxesRequest, WatchSandboxesResponse } from '../proto/generated/sandbox/v1/scheduler_pb.js'
 import type { Clusters } from './clusters.ts'
 import type { Upstream } from './upstream.ts'
@@ -56,17 +56,4 @@ async function* merged<T>(sources: readonly AsyncGenerator<T>[]): AsyncGenerator
       yield next.result.value
     }
   }
-}
-
-function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
-  return new Promise(resolve => {
-    const done = (): void => {
-      cancel()
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    const cancel = clock.after(ms, done)
-    signal.addEventListener('abort', done)
-  })
 }

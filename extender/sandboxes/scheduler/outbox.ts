@@ -1,12 +1,11 @@
 import { create, toJson } from '@bufbuild/protobuf'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
-import type { Clock } from '../../clock.ts'
+import { pause, type Clock } from '../../clock.ts'
 import { reasonOf } from '../../errors.ts'
 import { type Event, EventSchema, EventType } from '../proto/generated/sandbox/v1/events_pb.js'
 import type { Sandbox } from '../proto/generated/sandbox/v1/sandbox_pb.js'
 import type { Claim } from './claim.ts'
 import type { SandboxMetrics } from './metrics.ts'
-import { pause } from './pause.ts'
 import type { Kubernetes, Log, Publisher, Settings } from './ports.ts'
 
 export type OutboxParts = {

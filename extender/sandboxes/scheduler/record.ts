@@ -1,6 +1,5 @@
-import type { Clock } from '../../clock.ts'
+import { pause, type Clock } from '../../clock.ts'
 import { finalizer } from '../labels.ts'
-import { pause } from './pause.ts'
 import { type Claim, claimOf, type Ended, endedNotes } from './claim.ts'
 import type { Claims } from './claims.ts'
 import { done, refusedBy, unreachable } from './errors.ts'
