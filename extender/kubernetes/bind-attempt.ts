@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts'
 import { retryAfterMs } from './backoff.ts'
 import type { ApiResponse, ApiServer } from './api-server.ts'
 import { causeOf, wasNotSent } from './errors.ts'
-import { object, statusMessage, text } from './json.ts'
+import { object, statusMessage, text } from '../json.ts'
 import type { KubernetesMetrics } from './metrics.ts'
 import { type PodRef, podPath } from './writes.ts'
 

@@ -1,5 +1,5 @@
 import type { Budget } from '../facts.ts'
-import { integer, type Json, object, objects, text, texts } from './json.ts'
+import { integer, type Json, object, objects, text, texts } from '../json.ts'
 
 type Labels = ReadonlyMap<string, string>
 

@@ -4,7 +4,7 @@ import type { KubeConfig, User } from '@kubernetes/client-node'
 import { parse } from 'yaml'
 import type { Clock } from '../clock.ts'
 import { reasonOf, UsageError } from '../errors.ts'
-import { object, objects, text } from './json.ts'
+import { object, objects, text } from '../json.ts'
 import type { TlsOptions } from './transport.ts'
 
 export type Credentials = { readonly headers: Readonly<Record<string, string>>; readonly tls: TlsOptions }

@@ -1,6 +1,6 @@
 import type { PodGroup } from '../facts.ts'
 import type { State } from '../state.ts'
-import { type Json, object, objects, text } from './json.ts'
+import { type Json, object, objects, text } from '../json.ts'
 import type { ReflectorHandler } from './object-store.ts'
 import { OptionalReflector } from './optional-reflector.ts'
 import { type PodGroupKind, podGroupKinds, podGroupProjection } from './pod-groups.ts'

@@ -1,6 +1,6 @@
 import type { Node, Pod } from '../../policies/types.ts'
 import { UsageError } from '../errors.ts'
-import { integer, type Json, object, objects, text } from './json.ts'
+import { integer, type Json, object, objects, text } from '../json.ts'
 import { Projector } from './projections.ts'
 
 /** Nodes and pods that somebody wrote down. */

@@ -1,4 +1,4 @@
-import { type Json, object, objects } from './json.ts'
+import { type Json, object, objects } from '../json.ts'
 
 const always = 'requiredDuringSchedulingIgnoredDuringExecution'
 

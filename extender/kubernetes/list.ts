@@ -1,7 +1,7 @@
 import type { ApiServer } from './api-server.ts'
 import { retryAfterMs } from './backoff.ts'
 import { causeOf } from './errors.ts'
-import { object, statusMessage, text } from './json.ts'
+import { object, statusMessage, text } from '../json.ts'
 
 export type ListRequest = {
   readonly api: ApiServer

@@ -1,6 +1,6 @@
 import type { Log } from './log.ts'
 import { reasonOf } from '../errors.ts'
-import { type Json, object, text } from './json.ts'
+import { type Json, object, text } from '../json.ts'
 
 export type ChangeType = 'ADDED' | 'MODIFIED' | 'DELETED'
 

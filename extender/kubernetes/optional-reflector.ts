@@ -1,6 +1,6 @@
 import { pause } from '../clock.ts'
 import { Backoff } from './backoff.ts'
-import { statusMessage } from './json.ts'
+import { statusMessage } from '../json.ts'
 import { Reflector, type ReflectorOptions } from './reflector.ts'
 
 /** What may not be read now may be allowed later, and a new API may take a second: asked again after so long. */

@@ -1,7 +1,7 @@
 import { amountOf } from '../../policies/quantity.ts'
 import type { Resources } from '../../policies/types.ts'
 import type { PodGroup } from '../facts.ts'
-import { integer, type Json, object, objects, text } from './json.ts'
+import { integer, type Json, object, objects, text } from '../json.ts'
 
 /** A kind of object that describes a gang. */
 export type PodGroupKind = {

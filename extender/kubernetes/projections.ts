@@ -2,7 +2,7 @@ import { amountOf } from '../../policies/quantity.ts'
 import type { Controller, Node, Pod, Resources, Scheduled, Taint } from '../../policies/types.ts'
 import { StringTable } from './intern.ts'
 import { isInTree, repelsOthers } from './in-tree.ts'
-import { integer, type Json, object, objects, text } from './json.ts'
+import { integer, type Json, object, objects, text } from '../json.ts'
 import { ShapeTable } from './shapes.ts'
 
 /** What a controller wants: how many pods at a time; undefined where it does not say. */

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { requestsOf } from '../../policies/requests.ts'
 import type { HostPort, NodeSelectorTerm, Requirement, Shape, Toleration } from '../../policies/types.ts'
-import { integer, type Json, object, objects, text, texts } from './json.ts'
+import { integer, type Json, object, objects, text, texts } from '../json.ts'
 
 /** Shapes in use at a time; a cluster has as many as it has kinds of pods. One that fell out is made again, equal but not the same. */
 const remembered = 10_000

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts'
 import type { ApiServer } from './api-server.ts'
 import { causeOf } from './errors.ts'
 import { retryAfterMs } from './backoff.ts'
-import { type Json, integer, object, statusMessage, text } from './json.ts'
+import { type Json, integer, object, statusMessage, text } from '../json.ts'
 import { LineSplitter } from './lines.ts'
 
 /**

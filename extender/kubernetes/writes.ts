@@ -1,7 +1,7 @@
 import type { ApiRequest, ApiServer } from './api-server.ts'
 import { retryAfterMs } from './backoff.ts'
 import { causeOf } from './errors.ts'
-import { object, objects, statusMessage, text } from './json.ts'
+import { object, objects, statusMessage, text } from '../json.ts'
 
 /** A pod as this folder writes to it; the uid is a precondition, so that a namesake is never hit. */
 export type PodRef = { readonly namespace: string; readonly name: string; readonly uid: string }

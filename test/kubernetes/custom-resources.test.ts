@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { CustomResources } from '../../extender/kubernetes/custom-resources.ts'
-import type { Json } from '../../extender/kubernetes/json.ts'
+import type { Json } from '../../extender/json.ts'
 import { State } from '../../extender/state.ts'
 import { fakeApiServer, type FakeApiServer, type Reply } from './fake-api-server.ts'
 import { type Parts, parts } from './parts.ts'

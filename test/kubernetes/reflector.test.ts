@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { Complaints } from '../../extender/kubernetes/complaints.ts'
-import { type Json, object, text } from '../../extender/kubernetes/json.ts'
+import { type Json, object, text } from '../../extender/json.ts'
 import { Reflector, type ReflectorOptions } from '../../extender/kubernetes/reflector.ts'
 import { fakeApiServer, type FakeApiServer, type Received, type Reply, type Script } from './fake-api-server.ts'
 import { type Parts, parts } from './parts.ts'

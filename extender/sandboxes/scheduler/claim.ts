@@ -1,5 +1,6 @@
 import { annotations, finalizer, labels } from '../labels.ts'
-import { moment, object, objects, parsed, span, text, time, whole } from './json.ts'
+import { object, objects, text } from '../../json.ts'
+import { moment, parsed, span, time, whole } from './json.ts'
 import type { Json } from './ports.ts'
 
 /** What a sandbox was asked to be. */

@@ -1,7 +1,7 @@
 import { Code, type ConnectError } from '@connectrpc/connect'
 import { reasonOf } from '../../errors.ts'
 import { type RefusalReason, refusal } from '../refusals.ts'
-import { text } from './json.ts'
+import { text } from '../../json.ts'
 import type { Answer } from './ports.ts'
 
 /** What the API server says about an answer that is none of those expected. */

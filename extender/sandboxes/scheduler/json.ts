@@ -1,20 +1,7 @@
-/** Careful reads of untrusted JSON: a wrong type reads as absent. */
-import type { Json } from './ports.ts'
+/** Further careful reads of untrusted JSON, in bounds that every format of ours can write. */
+import { type Json, object, text } from '../../json.ts'
 
 const longest = { span: 10 * 366 * 86_400_000, moment: Date.UTC(9_900, 0) }
-const nothing: Json = Object.freeze({})
-
-export function object(value: unknown): Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : nothing
-}
-
-export function objects(value: unknown): readonly Json[] {
-  return Array.isArray(value) ? value.filter((entry): entry is Json => object(entry) === entry) : []
-}
-
-export function text(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined
-}
 
 /** A whole number, of 32 bits where nothing else is said. */
 export function whole(value: unknown, most = 2 ** 31 - 1): number | undefined {
@@ -38,7 +25,7 @@ export function parsed(value: unknown): Json {
   try {
     return object(JSON.parse(text(value) ?? '{}'))
   } catch {
-    return nothing
+    return object(undefined)
   }
 }
 

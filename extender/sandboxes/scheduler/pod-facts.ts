@@ -1,6 +1,7 @@
 import { annotations, labels } from '../labels.ts'
 import { type Failure, type FailureCode, type Launched, launchedIn } from './claim.ts'
-import { object, objects, text, time, whole } from './json.ts'
+import { object, objects, text } from '../../json.ts'
+import { time, whole } from './json.ts'
 import type { Json } from './ports.ts'
 
 /** What matters of a sandbox's pod. */

@@ -3,7 +3,8 @@ import { annotations as gangNotes } from '../../../policies/names.ts'
 import { configPath, isReserved, labels } from '../labels.ts'
 import { refusal } from '../refusals.ts'
 import { type Claim, generationOf, type Launched, launchNote, podNameOf } from './claim.ts'
-import { object, objects, text, whole } from './json.ts'
+import { object, objects, text } from '../../json.ts'
+import { whole } from './json.ts'
 import type { Json } from './ports.ts'
 
 /** A pod template, as in a Deployment: metadata with labels and annotations, and a spec. */

@@ -1,5 +1,6 @@
 import { annotations, labels } from '../../labels.ts'
-import { object, text, time } from '../json.ts'
+import { object, text } from '../../../json.ts'
+import { time } from '../json.ts'
 import { observed } from '../pod-facts.ts'
 import type { Json, PoolSize } from '../ports.ts'
 
