@@ -12,6 +12,7 @@ import { profilesOf } from './gangs/profiles.ts'
 import type { Life, WorldPorts } from './gangs/life.ts'
 import { Lives, type Logic } from './gangs/lives.ts'
 import { type GangMetrics, gangMetrics } from './gangs/metrics.ts'
+import { Quarantine } from './gangs/quarantine.ts'
 import type { ApiServer } from './kubernetes/api-server.ts'
 import { Binder } from './kubernetes/binder.ts'
 import { Cache } from './kubernetes/cache.ts'
@@ -50,9 +51,10 @@ export async function serve(config: Config): Promise<void> {
   const projector = new Projector({ keepAnnotation: keepsAnnotation })
   const surroundings = { config, log, metrics, api, projector, knew: (minor: number) => void (told.minor = minor) }
   const [world, ofGangs] = [worldOf(surroundings), gangMetrics(registry)]
+  const quarantine = new Quarantine(systemClock)
   const lives = new Lives({
     ...{ clock: systemClock, log, metrics: ofGangs, tookOver: seconds => log.info({ seconds }, 'ready') },
-    build: life => build({ ...surroundings, life, world, ofGangs }),
+    build: life => build({ ...surroundings, life, world, ofGangs, quarantine }),
     onViolation: error => endWith(log, error)
   })
   const verbs = {
@@ -129,10 +131,15 @@ function worldOf({ api, metrics, log }: Surroundings): WorldPorts {
   }
 }
 
-type Birth = Surroundings & { readonly life: Life; readonly world: WorldPorts; readonly ofGangs: GangMetrics }
+type Birth = Surroundings & {
+  readonly life: Life
+  readonly world: WorldPorts
+  readonly ofGangs: GangMetrics
+  readonly quarantine: Quarantine
+}
 
 /** Everything of one life: the picture of the cluster, and what decides on it. */
-function build({ config, log, metrics, api, projector, knew, life, world, ofGangs }: Birth): Logic {
+function build({ config, log, metrics, api, projector, knew, life, world, ofGangs, quarantine }: Birth): Logic {
   const state = new State()
   const surprised = (error: unknown): void => life.surprised(error)
   const parts = { api, clock: systemClock, random: Math.random, log, metrics, projector, state }
@@ -142,6 +149,7 @@ function build({ config, log, metrics, api, projector, knew, life, world, ofGang
   const gangs = new Gangs({
     ...{ state, clock: life.clock, random: Math.random, log, metrics: ofGangs, concurrency, epoch: () => epoch },
     ...life.ports(world),
+    quarantine,
     profiles: profilesOf(config),
     priorityCap: namespace => config.priorityCaps.get(namespace) ?? 0,
     settleMs: config.gangSettleMs,

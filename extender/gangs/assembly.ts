@@ -22,6 +22,7 @@ import { Planning } from './planning.ts'
 import { Preemption } from './preemption.ts'
 import type { Binder, Log, Nominator, OnViolation, Recorder, Terminator } from './ports.ts'
 import { Profiles } from './profiles.ts'
+import type { Quarantine } from './quarantine.ts'
 import { Queue } from './queue.ts'
 import { Reconciler } from './reconciler.ts'
 import { Refusals } from './refusals.ts'
@@ -46,6 +47,8 @@ export type GangsParts = {
   /** How far annotations lift a namespace's pods over those of others. */
   readonly priorityCap: (namespace: string) => number
   readonly epoch: () => number
+  /** Outlives this life. */
+  readonly quarantine: Quarantine
   readonly settleMs: number
   readonly holdTtlMs: number
   readonly resyncMs: number
@@ -181,6 +184,7 @@ export function assemble(parts: GangsParts): Assembly {
   const rounds = new Rounds({
     ...{ roster, ledger, planning, queue, keeper, patience, preemption, outlook, journal, clock, onViolation },
     ...effects,
+    quarantine: parts.quarantine,
     resyncMs: parts.resyncMs
   })
   const coordinator = new Coordinator({

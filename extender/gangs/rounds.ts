@@ -12,6 +12,7 @@ import type { Patience } from './patience.ts'
 import type { Planning } from './planning.ts'
 import type { OnViolation } from './ports.ts'
 import type { Preemption } from './preemption.ts'
+import type { Quarantine } from './quarantine.ts'
 import type { Queue } from './queue.ts'
 import type { Reconciler } from './reconciler.ts'
 import type { Roster } from './roster.ts'
@@ -23,6 +24,7 @@ export type RoundsParts = {
   readonly roster: Roster
   readonly ledger: Ledger
   readonly planning: Planning
+  readonly quarantine: Quarantine
   readonly queue: Queue
   readonly keeper: Keeper
   readonly patience: Patience
@@ -159,9 +161,9 @@ export class Rounds {
   }
 
   #try(gang: Gang): void {
-    const { planning, journal, ledger, evictions, keeper, queue } = this.#parts
+    const { planning, quarantine, journal, ledger, evictions, keeper, queue } = this.#parts
     this.#touched.add(gang.key)
-    const attempt = planning.attempt(gang, this.#room)
+    const attempt = quarantine.attempt(gang, () => planning.attempt(gang, this.#room))
     if (attempt.outcome !== 'reserved') {
       queue.inVain(gang, this.#room)
       journal.explained(gang, attempt.outcome === 'nothing' ? undefined : attempt)
