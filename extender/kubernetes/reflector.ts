@@ -1,5 +1,5 @@
 import { pause, type Clock, type Random } from '../clock.ts'
-import { Backoff } from './backoff.ts'
+import { Backoff } from '../backoff.ts'
 import { Complaints } from './complaints.ts'
 import type { ApiServer } from './api-server.ts'
 import type { Json } from '../json.ts'
@@ -65,8 +65,8 @@ export class Reflector<T> {
     this.#options = options
     this.#store = new ObjectStore(options)
     this.#complaints = options.complaints ?? new Complaints(options.clock, options.log)
-    this.#retry = new Backoff({ base: 500, cap: 30_000 }, options.random)
-    this.#relist = new Backoff({ base: 500, cap: 30_000 }, options.random)
+    this.#retry = new Backoff({ first: 500, most: 30_000 }, options.random)
+    this.#relist = new Backoff({ first: 500, most: 30_000 }, options.random)
     this.#heard = options.clock.now()
     options.metrics.watchCache(options.resource, this)
   }
