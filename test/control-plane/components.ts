@@ -49,6 +49,8 @@ export interface ApiServerOptions {
   readonly etcdPort: number
   /** Turns on `scheduling.k8s.io/v1alpha2` and the gates of native gangs. */
   readonly nativeGangs: NativeGangs
+  /** Policy and log of what it is asked; default none. */
+  readonly audit?: { readonly policy: string; readonly log: string } | undefined
   readonly ready: () => Promise<boolean>
 }
 
@@ -76,6 +78,9 @@ export function apiServer(site: Site, options: ApiServerOptions): ManagedProcess
       '--disable-admission-plugins=ServiceAccount,TaintNodesByCondition',
       '--shutdown-delay-duration=0s',
       '--delete-collection-workers=16',
+      ...(options.audit
+        ? [`--audit-policy-file=${options.audit.policy}`, `--audit-log-path=${options.audit.log}`]
+        : []),
       ...nativeGangFlags(options.nativeGangs),
       ...(options.nativeGangs ? ['--runtime-config=scheduling.k8s.io/v1alpha2=true'] : [])
     ],
