@@ -13,6 +13,8 @@ import { kubernetesMetrics } from './kubernetes/metrics.ts'
 import { Nominator, type PodRef, type WriteResult } from './kubernetes/nominator.ts'
 import { Projector } from './kubernetes/projections.ts'
 
+export { podGroupKinds } from './kubernetes/pod-groups.ts'
+
 /** What the API server said; `problem` where it did not do what was asked. */
 export type Said = { readonly status: number; readonly body: Json; readonly problem: string | undefined }
 

@@ -5,6 +5,8 @@ import { leftovers, remove } from '../../extender/cli/uninstall/removal.ts'
 import { nextSteps } from '../../extender/cli/uninstall/next-steps.ts'
 import { embed } from '../../extender/embed.ts'
 import { gangGate } from '../../policies/names.ts'
+import { compare } from '../../policies/text.ts'
+import type { Pod } from '../control-plane/objects.ts'
 import { muster } from './run.ts'
 import { FakeRemains } from './remains.ts'
 
@@ -21,10 +23,11 @@ async function cluster(t: Test) {
       kind: 'Pod',
       metadata: { name, namespace: 'default' },
       spec: full
-    } as never)
-    const status = { status: { nominatedNodeName: nominated } } as never
-    if (nominated !== undefined)
+    })
+    if (nominated !== undefined) {
+      const status = { status: { nominatedNodeName: nominated } }
       client.patch({ resource: 'pods', namespace: 'default', name }, status, { subresource: 'status' })
+    }
   }
   return {
     kubeconfig,
@@ -85,20 +88,18 @@ t.test('it lists, takes away, and finds nothing the next time', async t => {
 
   const done = await run('--yes')
   t.match(done, { stdout: /^Took away what muster had left on 4 pods\.\n/, stderr: '', code: 0 })
-  const state = client
-    .list('pods')
-    .items.map((each: any) => [
-      each.metadata.name,
-      (each.spec.schedulingGates ?? []).map((gate: any) => gate.name).join(),
-      each.status.nominatedNodeName ?? ''
-    ])
-  t.strictSame(state.toSorted(), [
-    ['foreign', '', 'node-1'],
-    ['gated', '', ''],
-    ['gated-twice', 'others', ''],
-    ['nominated', '', ''],
-    ['plain', '', ''],
-    ['strange', '', '']
+  const state = client.list('pods').items.map(each => {
+    const { metadata, spec, status } = each as unknown as Pod
+    const gates = (spec.schedulingGates ?? []).map(gate => gate.name)
+    return `${metadata.name}: ${gates.join()} ${status.nominatedNodeName ?? ''}`.trim()
+  })
+  t.strictSame(state.toSorted(compare), [
+    'foreign:  node-1',
+    'gated-twice: others',
+    'gated:',
+    'nominated:',
+    'plain:',
+    'strange:'
   ])
   t.match(await run('--yes'), { stdout: /^Nothing of muster is left on pods that wait\.\n/, code: 0 })
 })
