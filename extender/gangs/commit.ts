@@ -1,4 +1,4 @@
-import { commit as record } from '../../policies/names.ts'
+import { commit as record, recordVersion } from '../../policies/names.ts'
 import { nameOf } from '../../policies/text.ts'
 import type { Pod } from '../../policies/types.ts'
 import type { Clock } from '../clock.ts'
@@ -151,7 +151,7 @@ export class Commit {
     const { promise, resolve } = Promise.withResolvers<boolean>()
     const first = { plan: hold.plan, bound: promise, started: false }
     this.#firsts.set(hold.gang, first)
-    const result = await this.#write(hold, call, { [record.planMembers]: membersOf(hold) })
+    const result = await this.#write(hold, call, recordOf(hold))
     const bound = result.outcome === 'bound'
     const text = this.#settle(pod, hold, result)
     if (!bound && this.#firsts.get(hold.gang) === first) this.#firsts.delete(hold.gang)
@@ -233,7 +233,8 @@ export class Commit {
   }
 }
 
-/** The durable commit record: member name → node. */
-function membersOf(hold: Hold): string {
-  return JSON.stringify(Object.fromEntries([...hold.claims.values()].map(({ pod, node }) => [pod.name, node])))
+/** The durable commit record: member name → node. `adoption.ts` reads it. */
+function recordOf(hold: Hold): Readonly<Record<string, string>> {
+  const members = Object.fromEntries([...hold.claims.values()].map(({ pod, node }) => [pod.name, node]))
+  return { [record.planVersion]: String(recordVersion), [record.planMembers]: JSON.stringify(members) }
 }
