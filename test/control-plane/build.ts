@@ -8,7 +8,7 @@ import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { cp, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 const moduleDir = import.meta.dirname
@@ -16,6 +16,8 @@ const buildFlags = ['-trimpath', '-ldflags', '-s -w -X k8s.io/component-base/ver
 const stageFolders = ['node/fast', 'node/heartbeat-with-lease', 'pod/fast']
 /** Changes when the layout of the cache folder changes. */
 const layout = '1'
+const cache = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'muster', 'control-plane')
+const noopSource = join('noop-extender', 'main.go')
 
 /** The programs, ready to run. */
 export interface Tools {
@@ -45,11 +47,23 @@ export async function buildTools(say: (line: string) => void = line => console.e
   const version = await go(['env', 'GOVERSION'])
   if (version === undefined) return { kind: 'absent', reason: 'Go is not on the PATH' }
   if (version.code !== 0) return { kind: 'absent', reason: `Go does not run: ${firstLine(version.stderr)}` }
-  const cache = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'muster', 'control-plane')
-  const target = join(cache, await hash(version.stdout.trim()))
+  const target = join(cache, await hash(version.stdout.trim(), ['go.mod', 'go.sum']))
   if (await exists(target)) return toolsIn(target)
   await mkdir(cache, { recursive: true })
   return await locked(`${target}.lock`, say, () => build(target, say))
+}
+
+/** The extender that takes every node: built apart, in seconds, so that a change of it builds nothing else anew. */
+export async function buildNoopExtender(): Promise<string> {
+  const { stdout } = await mustGo(['env', 'GOVERSION'])
+  const target = join(cache, `noop-extender-${await hash(stdout.trim(), [noopSource])}`)
+  if (await exists(target)) return target
+  await mkdir(cache, { recursive: true })
+  const unfinished = `${target}.${process.pid}`
+  const built = await mustGo(['build', '-trimpath', '-o', unfinished, `./${dirname(noopSource)}`])
+  if (built.code !== 0) throw new Error(`go build of the no-op extender failed:\n${built.stderr}`)
+  await rename(unfinished, target)
+  return target
 }
 
 async function build(target: string, say: (line: string) => void): Promise<Tools | NoTools> {
@@ -97,9 +111,9 @@ function toolsIn(dir: string): Tools {
   }
 }
 
-async function hash(goVersion: string): Promise<string> {
+async function hash(goVersion: string, files: readonly string[]): Promise<string> {
   const sum = createHash('sha256')
-  for (const file of ['go.mod', 'go.sum']) sum.update(await readFile(join(moduleDir, file)))
+  for (const file of files) sum.update(await readFile(join(moduleDir, file)))
   return sum
     .update(JSON.stringify([layout, buildFlags, goVersion]))
     .digest('hex')

@@ -100,10 +100,10 @@ export class Cluster {
     return this.adopt(component(this.site, part))
   }
 
-  /** kube-scheduler with this configuration file, not yet started. */
-  async scheduler(config: string): Promise<ManagedProcess> {
+  /** kube-scheduler with this configuration file, not yet started; the gates of native gangs as the API server's, unless told. */
+  async scheduler(config: string, gates?: NativeGangs): Promise<ManagedProcess> {
     const kubeconfig = await this.kubeconfig('system:kube-scheduler')
-    const nativeGangs = this.#options.nativeGangs ?? false
+    const nativeGangs = gates ?? this.#options.nativeGangs ?? false
     return this.adopt(scheduler(this.site, { config, kubeconfig, port: await freePort(), nativeGangs }))
   }
 

@@ -14,7 +14,8 @@ export interface Site {
 }
 
 /** What makes one process out of a program. */
-export interface Component extends Pick<ProcessSpec, 'name' | 'command' | 'args' | 'env' | 'ready' | 'startTimeout'> {}
+export interface Component
+  extends Pick<ProcessSpec, 'name' | 'command' | 'args' | 'env' | 'url' | 'ready' | 'startTimeout'> {}
 
 /** A process of this site, its log in the site's folder. */
 export function component(site: Site, part: Component): ManagedProcess {
@@ -142,8 +143,10 @@ export function scheduler(
   site: Site,
   options: { config: string; kubeconfig: string; port: number; nativeGangs: NativeGangs }
 ): ManagedProcess {
+  const url = `https://127.0.0.1:${options.port}`
   return component(site, {
     name: 'kube-scheduler',
+    url,
     command: site.tools.path('kube-scheduler'),
     args: [
       `--config=${options.config}`,
@@ -155,6 +158,6 @@ export function scheduler(
       '--authorization-always-allow-paths=/healthz,/livez,/readyz,/metrics',
       ...nativeGangFlags(options.nativeGangs)
     ],
-    ready: () => answers(`https://127.0.0.1:${options.port}/readyz`)
+    ready: () => answers(`${url}/readyz`)
   })
 }
