@@ -26,6 +26,8 @@ import { LiveStore } from './watch.ts'
 export interface LabOptions extends ClusterOptions {
   /** Further arguments of `muster serve`. */
   readonly musterArgs?: readonly string[]
+  /** Whose pods muster plans besides those of its own schedulers, told to `muster serve` and to kube-scheduler. */
+  readonly schedulerNames?: readonly string[]
   /** As whom muster talks to the API server; default one with all rights. */
   readonly musterUser?: User
   /** A service account, as `namespace/name`, as whom it talks instead, from what `prepare` has made of it. */
@@ -207,9 +209,11 @@ async function assemble(cluster: Cluster, options: LabOptions): Promise<Parts> {
     ? cluster.kubeconfig(options.musterUser ?? 'muster', api.url)
     : cluster.accountKubeconfig(account, api.url))
   const [port, apiPort] = [await freePort(), await freePort()]
-  const muster = musterServer(cluster, { port, apiPort, kubeconfig, args: options.musterArgs ?? [] })
+  const names = (options.schedulerNames ?? []).flatMap(name => ['--scheduler-name', name])
+  const args = [...names, ...(options.musterArgs ?? [])]
+  const muster = musterServer(cluster, { port, apiPort, kubeconfig, args })
   const verbs = new ExtenderProxy(await freePort(), muster.url)
-  const config = (options.muster ?? true) ? await musterConfig(cluster, verbs.url) : await stockConfig(cluster)
+  const config = (options.muster ?? true) ? await musterConfig(cluster, verbs.url, names) : await stockConfig(cluster)
   return { cluster, muster, scheduler: await cluster.scheduler(config), api, verbs }
 }
 
