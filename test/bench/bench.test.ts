@@ -1,4 +1,5 @@
 import t from 'tap'
+import { Collections } from './collections.ts'
 import { usage } from './processes.ts'
 import { svgOf } from './scheduler/chart.ts'
 import { Exposition, quantile } from './scheduler/exposition.ts'
@@ -223,3 +224,23 @@ t.test('what is to be measured is read from the arguments, and nonsense is named
   t.throws(() => settingsOf(['--keep', '../x']), /--keep: "\.\.\/x" must be a name/)
   t.throws(() => settingsOf(['--pods']), /argument missing/)
 })
+
+t.test('the API server of the state bench pages what it has and holds watches open', async t => {
+  const server = await new Collections(3, 5).listen()
+  t.teardown(() => server.close())
+  const get = async (path: string) => (await (await fetch(server.url + path)).json()) as Json
+  t.equal(server.firstRequest, undefined)
+  const first = await get('/api/v1/pods?limit=4')
+  t.equal(first.items.length, 4)
+  const last = await get(`/api/v1/pods?limit=4&continue=${first.metadata.continue}`)
+  t.equal(last.items.length, 1)
+  t.equal(last.metadata.continue, undefined)
+  t.equal((await get('/api/v1/nodes')).items.length, 3)
+  t.same((await get('/apis/apps/v1/replicasets?limit=500')).items, [], 'nothing of all else')
+  t.type(server.firstRequest, 'number')
+  const watch = await fetch(`${server.url}/api/v1/pods?watch=true`)
+  t.equal(watch.status, 200)
+  await watch.body?.cancel()
+})
+
+type Json = { readonly items: readonly object[]; readonly metadata: { readonly continue?: string } }

@@ -7,13 +7,17 @@ import { embedded } from './embedded.ts'
 import { sandboxes } from './sandboxes.ts'
 import { schedules } from './schedule.ts'
 import { schedulers } from './scheduler.ts'
+import { states } from './state.ts'
 import { victimSearch } from './victims.ts'
+import { wire } from './wire.ts'
 
 const benches: Readonly<Record<string, (args: readonly string[]) => Promise<readonly string[]>>> = {
   embedded,
   sandboxes: ([only]) => sandboxes(only),
   victims: ([only]) => victimSearch(only),
   schedule: schedules,
+  wire,
+  state: states,
   scheduler: schedulers
 }
 
