@@ -9,6 +9,7 @@ import { placed, type Gang } from './gang.ts'
 import { isWhole } from './quorum.ts'
 import type { Hold, Ledger } from './ledger.ts'
 import type { Binder, BindResult, Log, OnViolation } from './ports.ts'
+import type { GangTraces } from './tracing.ts'
 
 /** What kube-scheduler asks at bind. */
 export type BindCall = {
@@ -38,6 +39,7 @@ export type CommitParts = {
   /** Told when the API server does not bind a member. */
   readonly unbound: (pod: Pod, hold: Hold, message: string) => void
   readonly revisit: (gang: string) => void
+  readonly traces: GangTraces | undefined
 }
 
 type First = {
@@ -92,9 +94,11 @@ export class Commit {
     const held = this.#heldFor(call)
     if (!held) return notPlanned
     // 2. The quorum.
+    const from = this.#parts.clock.now()
     const arrived = this.#arrive(held, call)
     this.check(held.gang)
     const verdict = await arrived
+    this.#parts.traces?.waited(pod, from, verdict === undefined ? 'opened' : 'refused')
     if (verdict !== undefined) return verdict
     // 3. The first binding of the plan, then all others at once.
     return this.#commit(pod, call)

@@ -16,6 +16,7 @@ import type { Quarantine } from './quarantine.ts'
 import type { Queue } from './queue.ts'
 import type { Reconciler } from './reconciler.ts'
 import type { Roster } from './roster.ts'
+import type { GangTraces } from './tracing.ts'
 
 /** A round gives the event loop back after this long, so that the verbs never wait for planning. */
 const sliceMs = 10
@@ -38,6 +39,7 @@ export type RoundsParts = {
   readonly clock: Clock
   readonly resyncMs: number
   readonly onViolation: OnViolation
+  readonly traces: GangTraces | undefined
 }
 
 /** From marked gangs to plans to effects: what is marked is looked at, who waits is planned in the order of the ranks. */
@@ -161,9 +163,11 @@ export class Rounds {
   }
 
   #try(gang: Gang): void {
-    const { planning, quarantine, journal, ledger, evictions, keeper, queue } = this.#parts
+    const { planning, quarantine, journal, ledger, evictions, keeper, queue, clock, traces } = this.#parts
     this.#touched.add(gang.key)
+    const from = clock.now()
     const attempt = quarantine.attempt(gang, () => planning.attempt(gang, this.#room))
+    if (attempt.outcome !== 'nothing') traces?.planned(gang, from, attempt.outcome)
     if (attempt.outcome !== 'reserved') {
       queue.inVain(gang, this.#room)
       journal.explained(gang, attempt.outcome === 'nothing' ? undefined : attempt)
