@@ -9,20 +9,23 @@ import { InvariantViolation, reasonOf } from './errors.ts'
 import { keepsAnnotation } from './gangs/dialects.ts'
 import { Gangs } from './gangs/gangs.ts'
 import { profilesOf } from './gangs/profiles.ts'
-import type { Life, WorldPorts } from './gangs/life.ts'
-import { Lives, type Logic } from './gangs/lives.ts'
+import type { Life, Logic, WorldPorts } from './gangs/life.ts'
+import { Lives } from './gangs/lives.ts'
 import { type GangMetrics, gangMetrics } from './gangs/metrics.ts'
+import { alone } from './gangs/tenure.ts'
 import type { ApiServer } from './kubernetes/api-server.ts'
 import { Binder } from './kubernetes/binder.ts'
 import { Cache } from './kubernetes/cache.ts'
 import { connect } from './kubernetes/connection.ts'
 import { EventRecorder } from './kubernetes/event-recorder.ts'
 import { Evictor } from './kubernetes/evictor.ts'
+import { Lease } from './kubernetes/lease.ts'
 import { type KubernetesMetrics, kubernetesMetrics } from './kubernetes/metrics.ts'
 import { Nominator } from './kubernetes/nominator.ts'
 import { Projector } from './kubernetes/projections.ts'
 import { Listener } from './listener.ts'
 import { State } from './state.ts'
+import { PairHealth } from './telemetry/health.ts'
 import { logger } from './telemetry/logs.ts'
 import { processMetrics } from './telemetry/metrics.ts'
 import { Certificates } from './tls.ts'
@@ -50,29 +53,32 @@ export async function serve(config: Config): Promise<void> {
   const projector = new Projector({ keepAnnotation: keepsAnnotation })
   const surroundings = { config, log, metrics, api, projector, knew: (minor: number) => void (told.minor = minor) }
   const [world, ofGangs] = [worldOf(surroundings), gangMetrics(registry)]
+  const lease = leaseOf(surroundings)
   const lives = new Lives({
-    ...{ clock: systemClock, log, metrics: ofGangs, tookOver: seconds => log.info({ seconds }, 'ready') },
+    ...{ clock: systemClock, log, metrics: ofGangs, tenure: lease ?? alone },
+    wasRead: (seconds, leads) => log.info({ seconds }, leads ? 'ready' : 'ready to take over'),
     build: life => build({ ...surroundings, life, world, ofGangs }),
     onViolation: error => endWith(log, error)
   })
   const verbs = {
     gangs: lives,
-    ready: () => lives.ready,
+    refusal: () => lives.refusal,
+    hurry: () => lives.hurry(),
     project: projector.pod,
     absentIsUnresolvable: () => told.minor >= 36,
     underway: new Underway()
   }
-  const checks = [
-    ...lives.checks(),
-    { name: 'not closing', problem: () => (told.closing ? 'closing' : undefined) },
-    { name: 'gangs', problem: () => lives.problem }
-  ]
-  const listeners = await open(config, { verbs, reports: lives.reports, checks, registry, logger: log }, log)
+  const listed = [...lives.checks(), ...(lease ? [{ name: 'lease', problem: () => lease.problem() }] : [])]
+  const decides = { name: 'gangs', problem: () => lives.problem }
+  const checks = [...listed, { name: 'not closing', problem: () => (told.closing ? 'closing' : undefined) }, decides]
+  const pair = new PairHealth(systemClock, [...listed, decides])
+  const listeners = await open(config, { verbs, reports: lives.reports, checks, pair, registry, logger: log }, log)
   onSignal(async signal => {
     told.closing = true
     log.info({ signal }, 'closing')
     await drain(config.drainTimeoutMs, verbs.underway, listeners)
   })
+  lease?.start()
   lives.start()
 }
 
@@ -118,6 +124,16 @@ type Surroundings = {
   readonly knew: (minor: number) => void
 }
 
+/** Of the kube-scheduler beside this muster, where there are replicas. */
+function leaseOf({ config: { lease, leaseHolder }, api, log, metrics }: Surroundings): Lease | undefined {
+  if (!lease) return undefined
+  return new Lease({
+    ...{ api, clock: systemClock, random: Math.random, log, metrics },
+    ...lease,
+    host: leaseHolder ?? hostname()
+  })
+}
+
 /** What writes to the API server; it remembers nothing that a new life must not know. */
 function worldOf({ api, metrics, log }: Surroundings): WorldPorts {
   const clock = systemClock
@@ -137,10 +153,8 @@ function build({ config, log, metrics, api, projector, knew, life, world, ofGang
   const surprised = (error: unknown): void => life.surprised(error)
   const parts = { api, clock: systemClock, random: Math.random, log, metrics, projector, state }
   const cache = new Cache({ ...parts, handlerFailed: surprised })
-  // Without a lease there is one life at a time, and a later one starts later.
-  const epoch = systemClock.wall()
   const gangs = new Gangs({
-    ...{ state, clock: life.clock, random: Math.random, log, metrics: ofGangs, concurrency, epoch: () => epoch },
+    ...{ state, clock: life.clock, random: Math.random, log, metrics: ofGangs, concurrency, epoch: () => life.epoch },
     ...life.ports(world),
     profiles: profilesOf(config),
     priorityCap: namespace => config.priorityCaps.get(namespace) ?? 0,

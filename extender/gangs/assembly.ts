@@ -101,7 +101,6 @@ export function assemble(parts: GangsParts): Assembly {
   const gang = roster.gang.bind(roster)
 
   const journal = new Journal({ clock, metrics, recorder, log, revisit })
-  metrics.epoch.set(parts.epoch())
   metrics.collectFrom(() => journal.collect(state, ledger))
   const patience = new Patience({ clock, log, recorder, terminator, writes, repairMs, revisit })
   const evictions = new Evictions({

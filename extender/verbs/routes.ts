@@ -19,6 +19,7 @@ export function verbRoutes(app: FastifyInstance, parts: VerbParts, registry: Reg
     handle: (body: Buffer, reply: FastifyReply) => Answer | Promise<Answer>
   ): void => {
     app.post(`/${verb}`, { bodyLimit }, async (request, reply) => {
+      if (parts.refusal() !== undefined) await parts.hurry()
       const { outcome, json, status = 200 } = await handle(bodyOf(request), reply)
       requests.inc({ verb, outcome })
       return reply.code(status).type('application/json').send(json)
