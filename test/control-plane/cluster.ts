@@ -88,11 +88,11 @@ export class Cluster {
     return this.adopt(component(this.site, part))
   }
 
-  /** kube-scheduler with this configuration file, not yet started. */
-  async scheduler(config: string): Promise<ManagedProcess> {
+  /** kube-scheduler with this configuration file, not yet started; as if it ran on a machine called `host`. */
+  async scheduler(config: string, host?: string): Promise<ManagedProcess> {
     const kubeconfig = await this.kubeconfig('system:kube-scheduler')
     const nativeGangs = this.#options.nativeGangs ?? false
-    return this.adopt(scheduler(this.site, { config, kubeconfig, port: await freePort(), nativeGangs }))
+    return this.adopt(scheduler(this.site, { config, kubeconfig, port: await freePort(), nativeGangs, host }))
   }
 
   /** Ends every process and removes the folder. */
