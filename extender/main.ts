@@ -68,11 +68,8 @@ export async function serve(config: Config): Promise<void> {
     absentIsUnresolvable: () => told.minor >= 36,
     underway: new Underway()
   }
-  const listed = [...lives.checks(), ...(lease ? [{ name: 'lease', problem: () => lease.problem() }] : [])]
-  const decides = { name: 'gangs', problem: () => lives.problem }
-  const checks = [...listed, { name: 'not closing', problem: () => (told.closing ? 'closing' : undefined) }, decides]
-  const pair = new PairHealth(systemClock, [...listed, decides])
-  const listeners = await open(config, { verbs, reports: lives.reports, checks, pair, registry, logger: log }, log)
+  const health = healthOf(lives, lease, told)
+  const listeners = await open(config, { verbs, reports: lives.reports, ...health, registry, logger: log }, log)
   onSignal(async signal => {
     told.closing = true
     log.info({ signal }, 'closing')
@@ -82,6 +79,15 @@ export async function serve(config: Config): Promise<void> {
   lives.start()
 }
 
+/** What `/readyz` tells, and what costs the kube-scheduler beside this muster the lead. */
+function healthOf(lives: Lives, lease: Lease | undefined, told: { readonly closing: boolean }): Health {
+  const listed = [...lives.checks(), ...(lease ? [{ name: 'lease', problem: () => lease.problem() }] : [])]
+  const closing = { name: 'not closing', problem: () => (told.closing ? 'closing' : undefined) }
+  const decides = { name: 'gangs', problem: () => lives.problem }
+  return { checks: [...listed, closing, decides], pair: new PairHealth(systemClock, [...listed, decides]) }
+}
+
+type Health = Pick<AppParts, 'checks' | 'pair'>
 type Listeners = { readonly verbs: Listener; readonly api: Listener }
 
 /** Answers from now on, if only that it is not ready. */
@@ -157,6 +163,7 @@ function build({ config, log, metrics, api, projector, knew, life, world, ofGang
     ...{ state, clock: life.clock, random: Math.random, log, metrics: ofGangs, concurrency, epoch: () => life.epoch },
     ...life.ports(world),
     profiles: profilesOf(config),
+    scope: config.scope,
     priorityCap: namespace => config.priorityCaps.get(namespace) ?? 0,
     settleMs: config.gangSettleMs,
     holdTtlMs: config.holdTtlMs,

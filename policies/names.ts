@@ -29,6 +29,9 @@ export const managed = {
   bind: 'muster.dev/bind'
 } as const
 
+/** Written on a pod only so that kube-scheduler hears of its nomination again; its value is the epoch that wrote it. */
+export const touched = 'muster.dev/touched'
+
 /** Every annotation of our own that users set on pods; unset means the default. */
 export const annotations = {
   gang: 'muster.dev/gang',

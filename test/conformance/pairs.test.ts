@@ -76,13 +76,13 @@ if (lab) {
   /** Gangs one after the other for as long as something happens; all that were created. */
   const stream = async (namespace: string, happens: Promise<void>): Promise<readonly string[]> => {
     const gangs: string[] = []
-    let goesOn = true
-    const ends = happens.finally(() => (goesOn = false))
-    while (goesOn && gangs.length < 28) {
+    const told = { over: false }
+    const ends = happens.finally(() => (told.over = true))
+    while (!told.over && gangs.length < 28) {
       const name = `stream-${gangs.length}`
       gangs.push(name)
       await lab.createGang(namespace, { name, size, gated: gangs.length % 2 === 0 })
-      await lab.waitFor(`gang ${name} begins`, () => !goesOn || boundIn(lab, namespace, name) > 0, recovery)
+      await lab.waitFor(`gang ${name} begins`, () => told.over || boundIn(lab, namespace, name) > 0, recovery)
     }
     await ends
     return gangs

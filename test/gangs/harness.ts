@@ -1,5 +1,6 @@
 import { Registry } from 'prom-client'
 import type { Clock } from '../../extender/clock.ts'
+import type { GangsParts } from '../../extender/gangs/assembly.ts'
 import { Gangs } from '../../extender/gangs/gangs.ts'
 import { gangMetrics } from '../../extender/gangs/metrics.ts'
 import type { Log, Notice } from '../../extender/gangs/ports.ts'
@@ -22,6 +23,7 @@ export type Options = {
   readonly profiles?: ReadonlyMap<string, Profile>
   readonly priorityCap?: (namespace: string) => number
   readonly log?: Log
+  readonly scope?: GangsParts['scope']
   readonly holdTtlMs?: number
   readonly bindTimeoutMs?: number
   readonly concurrency?: number
@@ -127,6 +129,7 @@ export class Harness {
       profiles: this.#options.profiles ?? new Map([['muster', muster]]),
       priorityCap: this.#options.priorityCap ?? (() => 0),
       epoch: () => epoch,
+      scope: this.#options.scope ?? 'all',
       settleMs: 1_000,
       resyncMs: 30_000,
       repairMs: 60_000,

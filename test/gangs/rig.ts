@@ -67,6 +67,7 @@ export class Rig {
       },
       profiles: new Map([['muster', muster]]),
       priorityCap: () => 0,
+      scope: 'all',
       epoch: () => life.epoch,
       ...{ settleMs: 1_000, resyncMs: 30_000, repairMs: 60_000, holdTtlMs: 60_000, bindTimeoutMs: 30_000 },
       // Whatever is not under way waits for its turn.
