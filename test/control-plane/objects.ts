@@ -85,11 +85,14 @@ export interface PodOptions {
   readonly podGroup?: string
   readonly cpu?: string
   readonly memory?: string
+  /** It wants what no node has, so that kube-scheduler asks muster about it with `--scope gangs`. */
+  readonly managed?: boolean
 }
 
 /** A pod that only asks for room. */
 export function podObject(name: string, options: PodOptions = {}): NamedPod {
   const { annotations = {}, labels = {}, cpu = '10m', memory = '10Mi', gates = [] } = options
+  const marks = options.managed === true ? { 'muster.dev/filter': '1', 'muster.dev/bind': '1' } : {}
   const { schedulerName = 'muster', nodeSelector, tolerations, priorityClassName, podGroup } = options
   return {
     apiVersion: 'v1',
@@ -105,7 +108,7 @@ export function podObject(name: string, options: PodOptions = {}): NamedPod {
       ...(tolerations && { tolerations }),
       ...(priorityClassName && { priorityClassName }),
       ...(podGroup && { schedulingGroup: { podGroupName: podGroup } }),
-      containers: [{ name: 'main', image: 'none', resources: { requests: { cpu, memory } } }]
+      containers: [{ name: 'main', image: 'none', resources: { requests: { cpu, memory, ...marks }, limits: marks } }]
     }
   }
 }
