@@ -12,7 +12,7 @@ import type { Registry } from 'prom-client'
 import { gangRoutes, type Reports } from './api/gangs.ts'
 import { systemClock } from './clock.ts'
 import { NotNow, reasonOf } from './errors.ts'
-import { type Check, healthRoutes } from './telemetry/health.ts'
+import { type Check, healthRoutes, type PairHealth, pairRoute } from './telemetry/health.ts'
 import { metricsRoute } from './telemetry/metrics.ts'
 import { readBody } from './verbs/body.ts'
 import type { VerbParts } from './verbs/ports.ts'
@@ -25,6 +25,7 @@ export type AppParts = {
   readonly verbs: VerbParts
   readonly reports: Reports
   readonly checks: readonly Check[]
+  readonly pair: PairHealth
   readonly registry: Registry
   readonly logger: FastifyBaseLogger
 }
@@ -50,12 +51,13 @@ export function buildApp(
 
 /** The server that people call. Never listens. */
 export function buildApi(
-  { reports, checks, registry, logger }: AppParts,
+  { reports, checks, pair, registry, logger }: AppParts,
   factory: FastifyServerFactory
 ): FastifyInstance {
   const app = server(logger, factory)
   gangRoutes(app, reports)
   healthRoutes(app, checks)
+  pairRoute(app, pair)
   metricsRoute(app, registry)
   return app
 }

@@ -1,6 +1,6 @@
 import { parseDuration, parseInteger } from '../policies/parse.ts'
 import { UsageError } from './errors.ts'
-import { logLevels, logModes, type OptionName, row } from './options.ts'
+import { logLevels, logModes, type OptionName, row, scopes } from './options.ts'
 import { fromEnvironment, fromFile, fromFlags, type Source } from './sources.ts'
 
 export { optionHelp } from './options.ts'
@@ -15,6 +15,11 @@ export type Config = {
   readonly tls: TlsFiles | undefined
   /** Scheduler name → profile. */
   readonly schedulerNames: ReadonlyMap<string, ProfileName>
+  /** That of the kube-scheduler beside this muster; absent: there is one muster, and it always acts. */
+  readonly lease: LeaseName | undefined
+  /** Absent: this host's name. */
+  readonly leaseHolder: string | undefined
+  readonly scope: Scope
   /** Whether a node takes at most one pod of the profile `custom-scheduler`. */
   readonly onePodPerNode: boolean
   /** Namespace → how far the annotation `priority` lifts its pods over those of other namespaces; 0 where absent. */
@@ -51,6 +56,9 @@ export type ClientTls = {
   readonly identity: { readonly cert: string; readonly key: string } | undefined
 }
 
+export type LeaseName = { readonly namespace: string; readonly name: string }
+/** Whose pods kube-scheduler asks about: all, or those that carry the resources of `managedResources`. */
+export type Scope = (typeof scopes)[number]
 export type Address = { readonly host: string; readonly port: number }
 export const profileNames = ['muster', 'custom-scheduler'] as const
 export type ProfileName = (typeof profileNames)[number]
@@ -93,6 +101,7 @@ function read(sources: readonly Source[], env: Env): Config {
     apiListen: address(get('api-listen')),
     tls: tlsFiles(get),
     schedulerNames: schedulerNames(get('scheduler-name')),
+    ...election(get),
     onePodPerNode: oneOf(get('one-pod-per-node'), ['true', 'false']) === 'true',
     priorityCaps: priorityCaps(get('priority-cap')),
     bindTimeoutMs: duration('bind-timeout', 10_000),
@@ -134,6 +143,25 @@ function httpUrl(key: string, text: string, path: string): string {
   const url = URL.parse(text.replace(/\/+$/, '') + path)
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return url.href
   throw new UsageError(`${key}: ${shown(text)} must be an HTTP address, such as http://127.0.0.1:4318`)
+}
+
+function election(get: (name: OptionName) => Value): Pick<Config, 'lease' | 'leaseHolder' | 'scope'> {
+  const [lease, holder, scope] = [get('lease'), get('lease-holder'), get('scope')]
+  if (holder.text !== undefined && lease.text === undefined) throw new UsageError(`${holder.key} needs lease beside it`)
+  const said = oneOf(scope, scopes)
+  if (said === 'gangs' && lease.text === undefined)
+    throw new UsageError(
+      `${scope.key}: gangs needs lease beside it: room is then kept by nominations, which a new kube-scheduler forgets`
+    )
+  return { lease: lease.text === undefined ? undefined : leaseName(lease), leaseHolder: holder.text, scope: said }
+}
+
+function leaseName({ text, key }: Value): LeaseName {
+  const [, namespace, name] =
+    /^([a-z0-9](?:[-a-z0-9]*[a-z0-9])?)\/([a-z0-9](?:[-.a-z0-9]*[a-z0-9])?)$/.exec(text ?? '') ?? []
+  if (namespace === undefined || name === undefined)
+    throw new UsageError(`${key}: ${shown(text)} must be NAMESPACE/NAME, such as kube-system/muster-scheduler`)
+  return { namespace, name }
 }
 
 function tlsFiles(get: (name: OptionName) => Value): TlsFiles | undefined {

@@ -9,21 +9,24 @@ import { InvariantViolation, reasonOf } from './errors.ts'
 import { keepsAnnotation } from './gangs/dialects.ts'
 import { Gangs } from './gangs/gangs.ts'
 import { profilesOf } from './gangs/profiles.ts'
-import type { Life, WorldPorts } from './gangs/life.ts'
-import { Lives, type Logic } from './gangs/lives.ts'
+import type { Life, Logic, WorldPorts } from './gangs/life.ts'
+import { Lives } from './gangs/lives.ts'
 import { type GangMetrics, gangMetrics } from './gangs/metrics.ts'
 import { Quarantine } from './gangs/quarantine.ts'
+import { alone } from './gangs/tenure.ts'
 import type { ApiServer } from './kubernetes/api-server.ts'
 import { Binder } from './kubernetes/binder.ts'
 import { Cache } from './kubernetes/cache.ts'
 import { connect } from './kubernetes/connection.ts'
 import { EventRecorder } from './kubernetes/event-recorder.ts'
 import { Evictor } from './kubernetes/evictor.ts'
+import { Lease } from './kubernetes/lease.ts'
 import { type KubernetesMetrics, kubernetesMetrics } from './kubernetes/metrics.ts'
 import { Nominator } from './kubernetes/nominator.ts'
 import { Projector } from './kubernetes/projections.ts'
 import { Listener } from './listener.ts'
 import { State } from './state.ts'
+import { PairHealth } from './telemetry/health.ts'
 import { logger } from './telemetry/logs.ts'
 import { processMetrics } from './telemetry/metrics.ts'
 import type { Spans } from './telemetry/spans.ts'
@@ -67,10 +70,11 @@ export async function serve(config: Config): Promise<void> {
   }
   const [world, ofGangs] = [worldOf(surroundings), gangMetrics(registry)]
   const quarantine = new Quarantine(systemClock)
+  const lease = leaseOf(surroundings)
   const lives = new Lives({
-    ...{ clock: systemClock, log, metrics: ofGangs },
-    tookOver: seconds => {
-      log.info({ seconds }, 'ready')
+    ...{ clock: systemClock, log, metrics: ofGangs, tenure: lease ?? alone },
+    wasRead: (seconds, leads) => {
+      log.info({ seconds }, leads ? 'ready' : 'ready to take over')
       tracer?.recovered(seconds)
     },
     build: life => build({ ...surroundings, life, world, ofGangs, quarantine }),
@@ -78,27 +82,34 @@ export async function serve(config: Config): Promise<void> {
   })
   const verbs = {
     gangs: lives,
-    ready: () => lives.ready,
+    refusal: () => lives.refusal,
+    hurry: () => lives.hurry(),
     project: projector.pod,
     absentIsUnresolvable: () => told.minor >= 36,
     underway: new Underway(),
     tracer: tracer && { called: (call: Call) => tracer.called(call, uid => lives.traceOf(uid)) }
   }
-  const checks = [
-    ...lives.checks(),
-    { name: 'not closing', problem: () => (told.closing ? 'closing' : undefined) },
-    { name: 'gangs', problem: () => lives.problem }
-  ]
-  const listeners = await open(config, { verbs, reports: lives.reports, checks, registry, logger: log }, log)
+  const health = healthOf(lives, lease, told)
+  const listeners = await open(config, { verbs, reports: lives.reports, ...health, registry, logger: log }, log)
   onSignal(async signal => {
     told.closing = true
     log.info({ signal }, 'closing')
     await drain(config.drainTimeoutMs, verbs.underway, listeners)
     await Promise.race([tracer?.close(), sleep(closeMs, undefined, { ref: false })])
   })
+  lease?.start()
   lives.start()
 }
 
+/** What `/readyz` tells, and what costs the kube-scheduler beside this muster the lead. */
+function healthOf(lives: Lives, lease: Lease | undefined, told: { readonly closing: boolean }): Health {
+  const listed = [...lives.checks(), ...(lease ? [{ name: 'lease', problem: () => lease.problem() }] : [])]
+  const closing = { name: 'not closing', problem: () => (told.closing ? 'closing' : undefined) }
+  const decides = { name: 'gangs', problem: () => lives.problem }
+  return { checks: [...listed, closing, decides], pair: new PairHealth(systemClock, [...listed, decides]) }
+}
+
+type Health = Pick<AppParts, 'checks' | 'pair'>
 type Listeners = { readonly verbs: Listener; readonly api: Listener }
 
 /** Answers from now on, if only that it is not ready. */
@@ -142,6 +153,16 @@ type Surroundings = {
   readonly knew: (minor: number) => void
 }
 
+/** Of the kube-scheduler beside this muster, where there are replicas. */
+function leaseOf({ config: { lease, leaseHolder }, api, log, metrics }: Surroundings): Lease | undefined {
+  if (!lease) return undefined
+  return new Lease({
+    ...{ api, clock: systemClock, random: Math.random, log, metrics },
+    ...lease,
+    host: leaseHolder ?? hostname()
+  })
+}
+
 /** What writes to the API server; it remembers nothing that a new life must not know. */
 function worldOf({ api, metrics, log }: Surroundings): WorldPorts {
   const clock = systemClock
@@ -167,8 +188,6 @@ function build(birth: Birth): Logic {
   const surprised = (error: unknown): void => life.surprised(error)
   const parts = { api, clock: systemClock, random: Math.random, log, metrics, projector, state, tracer }
   const cache = new Cache({ ...parts, handlerFailed: surprised })
-  // Without a lease there is one life at a time, and a later one starts later.
-  const epoch = systemClock.wall()
   const gangs = new Gangs({
     ...{
       state,
@@ -177,12 +196,13 @@ function build(birth: Birth): Logic {
       log,
       metrics: ofGangs,
       concurrency,
-      epoch: () => epoch,
+      epoch: () => life.epoch,
       tracer
     },
     ...life.ports(world),
     quarantine,
     profiles: profilesOf(config),
+    scope: config.scope,
     priorityCap: namespace => config.priorityCaps.get(namespace) ?? 0,
     settleMs: config.gangSettleMs,
     holdTtlMs: config.holdTtlMs,

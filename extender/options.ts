@@ -1,4 +1,5 @@
 export const logModes = ['production', 'development'] as const
+export const scopes = ['all', 'gangs'] as const
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
 /** What users may say, one row each: the flag, `MUSTER_` + the flag in capitals, and the same key in the file. */
@@ -13,6 +14,19 @@ const options = {
     hint: 'NAME[=PROFILE]',
     list: true,
     help: 'one more scheduler name whose pods muster plans; may be repeated'
+  },
+  lease: {
+    hint: 'NAMESPACE/NAME',
+    help: 'the Lease of the leader election of kube-scheduler: with replicas, only the muster beside the leader acts'
+  },
+  'lease-holder': {
+    hint: 'NAME',
+    help: "what its holder is called where the kube-scheduler beside it leads (default: this host's name)"
+  },
+  scope: {
+    hint: scopes.join('|'),
+    fallback: 'all',
+    help: 'whose pods kube-scheduler asks about: all, or those alone that the admission policy marks; gangs needs --lease'
   },
   'one-pod-per-node': {
     hint: 'true|false',

@@ -25,6 +25,18 @@ export const recordVersion = 1
 /** Set on one member of a gang that is ended whole, before the first is evicted: the plan for which it ends. */
 export const endingMark = 'muster.dev/ending'
 
+/**
+ * Resources that no node has: with `--scope gangs` kube-scheduler asks muster about pods that want one of them, and
+ * ignores them itself. One for each of its two entries, which may not share a name.
+ */
+export const managed = {
+  filter: 'muster.dev/filter',
+  bind: 'muster.dev/bind'
+} as const
+
+/** Written on a pod only so that kube-scheduler hears of its nomination again; its value is the epoch that wrote it. */
+export const touched = 'muster.dev/touched'
+
 /** Every annotation of our own that users set on pods; unset means the default. */
 export const annotations = {
   gang: 'muster.dev/gang',

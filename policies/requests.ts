@@ -1,3 +1,4 @@
+import { managed } from './names.ts'
 import { milliValue, quantityOf, value } from './quantity.ts'
 import type { Resources } from './types.ts'
 
@@ -121,8 +122,11 @@ const isPodLevel = (name: string) => name === 'cpu' || name === 'memory' || name
 /** Native names other than these few are no resources of a node: upstream's `IsScalarResourceName`. */
 function isCounted(name: string): boolean {
   if (order.includes(name) || /^(hugepages-|attachable-volumes-)/.test(name)) return true
-  return name.includes('/') && !name.startsWith('requests.')
+  return name.includes('/') && !name.startsWith('requests.') && !ignored.has(name)
 }
+
+/** No node has them: they tell kube-scheduler whom to ask, and nothing about room. */
+const ignored: ReadonlySet<string> = new Set(Object.values(managed))
 
 /** As the Fit plugin looks at them; extended ones by name, so that equal pods have equal maps. */
 const order = ['cpu', 'memory', 'ephemeral-storage']

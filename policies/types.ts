@@ -86,6 +86,8 @@ export type Pod = {
   readonly inTree: boolean
   /** It keeps other pods off by required anti-affinity. */
   readonly repels: boolean
+  /** It wants the resources that make kube-scheduler ask about it, whatever the scope. */
+  readonly managed: boolean
   readonly controller: Controller | undefined
   readonly labels: ReadonlyMap<string, string>
   /** Only those that some dialect or policy reads. */

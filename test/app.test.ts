@@ -8,7 +8,8 @@ import { Agent, request } from 'undici'
 import { type AppParts, buildApi, buildApp } from '../extender/app.ts'
 import { NotNow } from '../extender/errors.ts'
 import { Listener } from '../extender/listener.ts'
-import type { Check } from '../extender/telemetry/health.ts'
+import { type Check, PairHealth } from '../extender/telemetry/health.ts'
+import { ManualClock } from './kubernetes/manual-clock.ts'
 import { argsBody, bindBody, podJson, preemptBody } from './verbs/bodies.ts'
 import { recorded } from './verbs/recording-gangs.ts'
 
@@ -26,7 +27,9 @@ async function running(t: Test, build = buildApp, checks: readonly Check[] = [])
   }
   const logger = pino({ level: 'info', base: null }, { write: (line: string) => void lines.push(line) })
   const listener = new Listener({ what: 'extender', log: { info: () => {}, warn: () => {} } })
-  const app = build({ verbs, reports, checks, registry, logger }, listener.factory)
+  const clock = new ManualClock()
+  const pair = new PairHealth(clock, checks)
+  const app = build({ verbs, reports, checks, pair, registry, logger }, listener.factory)
   await listener.open(app, { host: '127.0.0.1', port: 0 })
   const dispatcher = new Agent()
   t.teardown(async () => {
@@ -47,7 +50,7 @@ async function running(t: Test, build = buildApp, checks: readonly Check[] = [])
   }
   const metrics = async (name: string): Promise<string[]> =>
     (await call('GET', '/metrics')).text.split('\n').filter(line => line.startsWith(name) && !line.endsWith(' 0'))
-  return { ...{ app, listener, call, dispatcher, metrics, lines, port, registry }, gangs: verbs.gangs, verbs }
+  return { ...{ app, listener, call, dispatcher, metrics, lines, port, registry, clock }, gangs: verbs.gangs, verbs }
 }
 
 /** Every byte that comes back until the server closes or says nothing for a while. */
@@ -176,6 +179,33 @@ t.test('not ready: no verb decides, and /readyz names what is missing', async t 
   t.match(await call('GET', '/readyz'), { status: 503, text: '[-] nodes: not listed yet\n[+] pods ok\n' })
   problems.clear()
   t.match(await call('GET', '/readyz'), { status: 200, text: '[+] nodes ok\n[+] pods ok\n' })
+})
+
+t.test('a call while nothing may be decided makes muster look whether that is still so', async t => {
+  const { call, verbs } = await running(t)
+  verbs.isReady = false
+  verbs.onHurry = () => {
+    verbs.isReady = true
+  }
+  t.match((await call('POST', '/filter', argsBody(['node-1']))).is(), { NodeNames: ['node-1'], Error: '' })
+})
+
+t.test('/livez/pair: kube-scheduler is to give its lease away once muster is out of step for over 30 s', async t => {
+  const problems = new Map([['pods', 'not listed yet']])
+  const checks = ['nodes', 'pods'].map(name => ({ name, problem: () => problems.get(name) }))
+  const { call, clock } = await running(t, buildApi, checks)
+  const asked = (): ReturnType<typeof call> => call('GET', '/livez/pair')
+  t.match(await asked(), { status: 200, text: 'ok\n' }, 'it has just begun')
+  clock.advance(30_001)
+  t.match(await asked(), { status: 503, text: 'out of step with the cluster for over 30 s: pods: not listed yet\n' })
+  t.equal((await call('GET', '/livez')).status, 200, 'the muster that is out of step need not end')
+  problems.clear()
+  t.equal((await asked()).status, 200)
+  clock.advance(3_600_000)
+  problems.set('nodes', 'not listed yet')
+  t.equal((await asked()).status, 200, 'the time begins when it goes out of step')
+  clock.advance(30_001)
+  t.equal((await asked()).status, 503)
 })
 
 t.test('a connection is kept, for longer than Go keeps it', async t => {

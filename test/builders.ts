@@ -211,6 +211,7 @@ export const pod = (name: string) =>
     native: false,
     inTree: false,
     repels: false,
+    managed: false,
     controller: undefined,
     labels: new Map(),
     annotations: new Map(),

@@ -22,6 +22,9 @@ const defaults: Config = {
     ['muster', 'muster'],
     ['custom-scheduler', 'custom-scheduler']
   ]),
+  lease: undefined,
+  leaseHolder: undefined,
+  scope: 'all',
   onePodPerNode: true,
   priorityCaps: new Map(),
   bindTimeoutMs: 30_000,
@@ -39,6 +42,10 @@ const defaults: Config = {
 
 const said: Record<string, { args?: string[]; env?: Env; file?: string; want: Partial<Config> }> = {
   'S2.3 nothing at all': { want: {} },
+  'a lease, and who holds it': {
+    args: ['--lease', 'kube-system/muster-scheduler', '--lease-holder', 'pod-1', '--scope', 'gangs'],
+    want: { lease: { namespace: 'kube-system', name: 'muster-scheduler' }, leaseHolder: 'pod-1', scope: 'gangs' }
+  },
   'an environment of others': { env: { PATH: '/bin', KUBECONFIG: '/k', MUSTER_SERVER: 'http://x' }, want: {} },
   'a file of comments': { file: '# bind-timeout: 40s\n', want: {} },
   'S2.3 a flag over a variable over the file over the default': {
@@ -152,6 +159,20 @@ for (const [name, { want, ...sources }] of Object.entries(said)) {
 }
 
 const refused: Record<string, { args?: string[]; env?: Env; file?: string; want: RegExp }> = {
+  'a lease without its namespace': {
+    args: ['--lease', 'muster-scheduler'],
+    want: /^flag --lease: muster-scheduler must be NAMESPACE\/NAME, such as kube-system\/muster-scheduler$/
+  },
+  'a path for a lease': { args: ['--lease', 'a/../b'], want: /^flag --lease: a\/\.\.\/b must be NAMESPACE\/NAME/ },
+  'a holder of no lease': {
+    args: ['--lease-holder', 'pod-1'],
+    want: /^flag --lease-holder needs lease beside it$/
+  },
+  'a scope that is none': { args: ['--scope', 'none'], want: /^flag --scope: none must be one of all, gangs$/ },
+  'gangs alone without a lease': {
+    args: ['--scope', 'gangs'],
+    want: /^flag --scope: gangs needs lease beside it: room is then kept by nominations, which a new kube-scheduler /
+  },
   'an unknown flag': { args: ['--nonsense', '1'], want: /^Unknown option '--nonsense'; see --help$/ },
   'a flag without its value': { args: ['--listen'], want: /^Option '--listen <value>' argument missing; see --help$/ },
   'a flag with another flag for a value': {

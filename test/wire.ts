@@ -8,7 +8,9 @@ import { Registry } from 'prom-client'
 import type { Test } from 'tap'
 import { Agent, request } from 'undici'
 import { buildApp } from '../extender/app.ts'
+import { systemClock } from '../extender/clock.ts'
 import { Listener } from '../extender/listener.ts'
+import { PairHealth } from '../extender/telemetry/health.ts'
 import { Certificates } from '../extender/tls.ts'
 import { type Certificates as Authority, certificates } from './kubernetes/certificates.ts'
 import { type Recorded, recorded } from './verbs/recording-gangs.ts'
@@ -71,7 +73,10 @@ export async function wire(t: Test, options: WireOptions = {}): Promise<Wire> {
   const certificates = own && new Certificates(own)
   const listener = new Listener({ what: 'extender', log: logger, certificates, clientNames })
   const reports = { gangs: () => [], gang: () => undefined, pod: () => undefined } as never
-  const app = buildApp({ verbs, reports, checks: [], registry, logger }, listener.factory)
+  const app = buildApp(
+    { verbs, reports, checks: [], pair: new PairHealth(systemClock, []), registry, logger },
+    listener.factory
+  )
   let taken = 0
   app.server.on('connection', () => (taken += 1))
   const url = await listener.open(app, { host: '127.0.0.1', port: 0 })

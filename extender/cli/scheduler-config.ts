@@ -1,16 +1,22 @@
 import { stringify } from 'yaml'
+import { managed } from '../../policies/names.ts'
 import { type Config, loadConfig } from '../config.ts'
 import { UsageError } from '../errors.ts'
 
 const usage = `Usage: muster scheduler-config --kubeconfig FILE --extender URL [--ca FILE [--client-cert FILE --client-key FILE]]
                                [--scheduler-name NAME[=PROFILE]]... [--bind-timeout DURATION]
+                               [--lease NAMESPACE/NAME [--scope all|gangs]]
 
 Prints the KubeSchedulerConfiguration for the stock kube-scheduler: FILE is its own kubeconfig, URL is where it reaches
-muster. Give the same --scheduler-name and --bind-timeout to "muster serve".
+muster. Give the same --scheduler-name, --bind-timeout, --lease and --scope to "muster serve".
 
 A URL of https needs --ca, the file with the certificates that sign for muster. --client-cert and --client-key are what
 kube-scheduler shows a muster that asks for it (--tls-client-ca). These are files of kube-scheduler's host; it reads the
 client's again when they change, the CA only when it starts.
+
+With replicas, --lease names the Lease by which the kube-schedulers elect their leader; each asks the muster beside it.
+--scope gangs: kube-scheduler asks only about pods that want ${managed.filter} and ${managed.bind}, which the admission
+policy adds to the pods that muster plans; all others cost muster nothing.
 
 Example:
   muster scheduler-config --kubeconfig /etc/kubernetes/scheduler.conf --extender http://127.0.0.1:8888 > config.yaml
@@ -38,13 +44,24 @@ export function schedulerConfiguration(config: Config, extender: string): object
       qps: 1000,
       burst: 2000
     },
-    leaderElection: { leaderElect: false },
+    leaderElection: electionOf(config),
     profiles: [...config.schedulerNames.keys()].map(schedulerName => ({ schedulerName })),
     extenders: [
-      { ...entry(), filterVerb: 'filter', preemptVerb: 'preempt', httpTimeout: '2s' },
-      { ...entry(), bindVerb: 'bind', httpTimeout: `${config.bindTimeoutMs / 1000}s` }
+      { ...entry(), filterVerb: 'filter', preemptVerb: 'preempt', httpTimeout: '2s', ...only(config, managed.filter) },
+      { ...entry(), bindVerb: 'bind', httpTimeout: `${config.bindTimeoutMs / 1000}s`, ...only(config, managed.bind) }
     ]
   }
+}
+
+function electionOf({ lease }: Config): object {
+  if (!lease) return { leaderElect: false }
+  const { namespace: resourceNamespace, name: resourceName } = lease
+  return { leaderElect: true, resourceLock: 'leases', resourceNamespace, resourceName }
+}
+
+/** Of all pods, or of those alone that want the resource. */
+function only({ scope }: Config, name: string): object {
+  return scope === 'all' ? {} : { managedResources: [{ name, ignoredByScheduler: true }] }
 }
 
 export const schedulerConfig = {

@@ -2,12 +2,14 @@ import { type Profile, runFilters } from '../../policies/framework.ts'
 import type { NodeInfo } from '../../policies/snapshot.ts'
 import type { Pod } from '../../policies/types.ts'
 import type { Clock, Random } from '../clock.ts'
+import type { Scope } from '../config.ts'
 import { InvariantViolation } from '../errors.ts'
 import type { State } from '../state.ts'
 import { Barrier } from './barrier.ts'
 import { Bodies } from './bodies.ts'
 import { Commit } from './commit.ts'
 import { Coordinator } from './coordinator.ts'
+import { gatedByMuster } from './dialects.ts'
 import { Endings } from './endings.ts'
 import { Evictions } from './evictions.ts'
 import { Guard } from './guard.ts'
@@ -50,6 +52,8 @@ export type GangsParts = {
   readonly epoch: () => number
   /** Outlives this life. */
   readonly quarantine: Quarantine
+  /** Whether kube-scheduler asks about all pods, or about marked ones alone. */
+  readonly scope: Scope
   readonly settleMs: number
   readonly holdTtlMs: number
   readonly resyncMs: number
@@ -91,7 +95,7 @@ export function assemble(parts: GangsParts): Assembly {
   const lost = (key: string): void => rounds.lost(key)
   const withdraw = (key: string, cause: string): void => keeper.withdraw(key, cause)
 
-  const profiles = new Profiles(parts.profiles, parts.priorityCap)
+  const profiles = new Profiles(parts.profiles, parts.priorityCap, parts.scope)
   const profileOf = (pod: Pod): Profile | undefined => profiles.of(pod)
   const rankOf = profiles.rank
   const ledger = new Ledger()
@@ -110,7 +114,6 @@ export function assemble(parts: GangsParts): Assembly {
   const { recorder, binder, nominator, terminator } = traces?.over(parts) ?? parts
 
   const journal = new Journal({ clock, metrics, recorder, log, revisit })
-  metrics.epoch.set(parts.epoch())
   metrics.collectFrom(() => journal.collect(state, ledger))
   const patience = new Patience({ clock, log, recorder, terminator, writes, repairMs, revisit })
   const evictions = new Evictions({
@@ -138,7 +141,9 @@ export function assemble(parts: GangsParts): Assembly {
   })
   const barred = (uid: string): boolean => evictions.barred(uid)
   const isOurs = (pod: Pod): boolean => profileOf(pod) !== undefined
-  const bodies = new Bodies({ state, roster, ledger, clock, rankOf, isOurs, barred })
+  // The room of a moved pod is held for one that nobody can nominate yet.
+  const moving = parts.scope === 'all'
+  const bodies = new Bodies({ state, roster, ledger, clock, rankOf, isOurs, barred, moving })
   const isSent = (uid: string): boolean => evictions.isSent(uid)
   const moves = new Moves({ state, ledger, clock, rankOf, isSent, roomGrew })
   const isFor: Moves['isFor'] = (hold, pod) => moves.isFor(hold, pod)
@@ -149,9 +154,17 @@ export function assemble(parts: GangsParts): Assembly {
   const isEven = (): boolean => profiles.isEven
   const planning = new Planning({ ...plans, rooms, preemption, moves, metrics, epoch: parts.epoch, groupOf, isEven })
   const plannedNode = (uid: string): string | undefined => ledger.openFor(uid)?.claim.node
+  // Where kube-scheduler asks about no others, a nomination alone keeps them off the room that victims leave.
+  const nominee = (pod: Pod): string | undefined => {
+    const early = parts.scope === 'gangs' && gatedByMuster(pod) ? ledger.of(pod.uid) : undefined
+    return plannedNode(pod.uid) ?? early?.claim.node
+  }
   const arrived = (uid: string): boolean => commit.has(uid)
   const standBack: Patience['standBack'] = key => patience.standBack(key)
-  const reconciler = new Reconciler({ nominator, clock, random, log, writes, plannedNode, arrived, revisit })
+  const reconciler = new Reconciler({
+    ...{ nominator, terminator, clock, random, log, writes, plannedNode, nominee, arrived, revisit },
+    epoch: parts.epoch
+  })
   const stillFits: Keeper['stillFits'] = hold => keeper.stillFits(hold)
   const started: Journal['started'] = each => {
     evictions.started(each.key)

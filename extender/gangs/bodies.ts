@@ -25,6 +25,8 @@ export type BodiesParts = {
   readonly clock: Clock
   /** The API server refused the pod's eviction a short while ago. */
   readonly barred: (uid: string) => boolean
+  /** Whether anybody is moved at all. */
+  readonly moving: boolean
 }
 
 /** Who may be ended for a preemptor, and in which portions. */
@@ -76,7 +78,8 @@ export class Bodies {
    * those that say so, or all that could say so. Not where rules that muster does not model decide where they may go.
    */
   movable(rank: Rank, which: 'marked' | 'all'): Prey {
-    const { state, rankOf } = this.#parts
+    const { state, rankOf, moving } = this.#parts
+    if (!moving) return { bodies: [], budgets: [], thawsInMs: undefined }
     const may = (pod: Pod): boolean =>
       (which === 'all' || pod.annotations.get(annotations.movable) === 'true') &&
       this.#isSingle(pod) &&

@@ -1,5 +1,5 @@
 import type { Profile } from '../../policies/framework.ts'
-import { endingMark } from '../../policies/names.ts'
+import { endingMark, managed } from '../../policies/names.ts'
 import { parseInteger } from '../../policies/parse.ts'
 import { lowest, priorityText, type Rank } from '../../policies/ranks.ts'
 import type { Pod } from '../../policies/types.ts'
@@ -85,6 +85,7 @@ function memberState(pod: Pod, node: string | undefined): MemberState {
   return pod.nominatedNodeName === undefined ? 'pending' : 'nominated'
 }
 
+const endStates: ReadonlySet<MemberState> = new Set(['terminating', 'succeeded', 'failed'])
 const placedStates: ReadonlySet<MemberState> = new Set(['assumed', 'bound', 'running'])
 
 /** The priority that decides whom it may evict in its namespace, as people are told it. */
@@ -145,7 +146,7 @@ export function gangOf(
     dialect: declared.dialect,
     name: declared.name,
     members,
-    problem: terms.problem ?? mixture(members, profiles),
+    problem: terms.problem ?? mixture(members, profiles) ?? unasked(members, profiles),
     profile,
     priority: Math.min(...sorted.map(pod => pod.priority)),
     rank: lowest(sorted.map(profiles.rank)),
@@ -156,9 +157,18 @@ export function gangOf(
   }
 }
 
+/** kube-scheduler would bind such a member alone, without asking. */
+function unasked(members: readonly Member[], profiles: Profiles): string | undefined {
+  const waits = ({ node, state }: Member): boolean => node === undefined && !endStates.has(state)
+  const one = members.find(member => waits(member) && !profiles.asksAbout(member.pod))
+  if (!one) return undefined
+  const names = Object.values(managed).join(' and ')
+  return `with --scope gangs every member must want ${names}, which the admission policy adds, and ${one.pod.name} does not`
+}
+
 /** Members that are planned by different rules have no plan in common. */
 function mixture(members: readonly Member[], profiles: Profiles): string | undefined {
-  const live = members.filter(({ state }) => state !== 'terminating' && state !== 'succeeded' && state !== 'failed')
+  const live = members.filter(({ state }) => !endStates.has(state))
   const parties = [...Map.groupBy(live, ({ pod }) => profiles.of(pod)?.name).values()]
   if (parties.length <= 1) return undefined
   const said = parties.flatMap(([first]) => first ?? []).map(({ pod }) => `${pod.name} says ${pod.schedulerName}`)

@@ -57,6 +57,8 @@ export class Gangs {
 
   /** Once everything is listed: takes over what a former life decided, and plans from then on. */
   start(): void {
+    const { metrics, epoch } = this.#parts
+    metrics.epoch.set(epoch())
     this.#coordinator.start()
   }
 

@@ -2,7 +2,7 @@ import type { Profile } from '../../policies/framework.ts'
 import { customScheduler, muster } from '../../policies/index.ts'
 import { type Rank, rankOf } from '../../policies/ranks.ts'
 import type { Pod } from '../../policies/types.ts'
-import type { Config } from '../config.ts'
+import type { Config, Scope } from '../config.ts'
 import { type Membership, membership } from './dialects.ts'
 
 /** The dialect of pods that are gangs of one because their profile plans them too. */
@@ -12,18 +12,25 @@ export const single = 'single'
 export class Profiles {
   readonly #byName: ReadonlyMap<string, Profile>
   readonly #cap: (namespace: string) => number
+  readonly #scope: Scope
   readonly #alone = new WeakMap<Pod, Membership>()
   #isEven = true
 
   /** By scheduler name; `cap`: how far annotations lift a namespace's pods over those of others. */
-  constructor(byName: ReadonlyMap<string, Profile>, cap: (namespace: string) => number) {
+  constructor(byName: ReadonlyMap<string, Profile>, cap: (namespace: string) => number, scope: Scope = 'all') {
     this.#byName = byName
+    this.#scope = scope
     this.#cap = cap
   }
 
   /** Undefined for pods of other schedulers. */
   of({ schedulerName }: Pod): Profile | undefined {
     return this.#byName.get(schedulerName)
+  }
+
+  /** Whether kube-scheduler asks muster about the pod. */
+  asksAbout({ managed }: Pod): boolean {
+    return this.#scope === 'all' || managed
   }
 
   all(): readonly Profile[] {

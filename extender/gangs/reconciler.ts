@@ -1,4 +1,4 @@
-import { gangGate } from '../../policies/names.ts'
+import { gangGate, touched } from '../../policies/names.ts'
 import { nameOf } from '../../policies/text.ts'
 import type { Pod } from '../../policies/types.ts'
 import type { Clock, Random } from '../clock.ts'
@@ -6,7 +6,7 @@ import { reasonOf } from '../errors.ts'
 import { backoff } from '../backoff.ts'
 import { gatedByMuster } from './dialects.ts'
 import { placeable, type Gang } from './gang.ts'
-import type { Log, Nominator, WriteResult } from './ports.ts'
+import type { Log, Nominator, Terminator, WriteResult } from './ports.ts'
 import type { WriteQueue } from './write-queue.ts'
 
 /** How long the watch may take to show a write before it is made again. */
@@ -20,6 +20,8 @@ type Track = {
   /** The nomination that we wrote last; undefined before the first. */
   written: { readonly node: string | undefined; readonly at: number; seen: boolean } | undefined
   ungatedAt: number | undefined
+  /** kube-scheduler was told again of a nomination that a former life wrote. */
+  touched: boolean
   writing: boolean
   /** Writes that failed, or were undone by others, in a row; calm ends the row. */
   setbacks: number
@@ -29,12 +31,16 @@ type Track = {
 
 export type ReconcilerParts = {
   readonly nominator: Nominator
+  readonly terminator: Pick<Terminator, 'mark'>
   readonly clock: Clock
   readonly random: Random
   readonly log: Log
   readonly writes: WriteQueue
   /** The node where the pod's room is held; undefined while it is in no plan. */
   readonly plannedNode: (uid: string) => string | undefined
+  /** The node that it is to be nominated for: the planned one, for some before its room is free. */
+  readonly nominee: (pod: Pod) => string | undefined
+  readonly epoch: () => number
   /** At the barrier, or being bound: kube-scheduler has the pod on its node already, so a nomination would only cost a write. */
   readonly arrived: (uid: string) => boolean
   /** Look at the gang again: a write has ended, or a moment has come. */
@@ -60,8 +66,9 @@ export class Reconciler {
     for (const pod of members) this.#nominate(gang.key, pod)
     // Together: a gated member is let go only once every planned member's nomination was seen.
     const gated = members.filter(pod => gatedByMuster(pod) && plannedNode(pod.uid) !== undefined)
-    if (gated.some(pod => pod.nominatedNodeName !== plannedNode(pod.uid))) return
-    for (const pod of gated) this.#ungate(gang.key, pod)
+    const isShown = gated.length > 0 && gated.every(pod => pod.nominatedNodeName === plannedNode(pod.uid))
+    if (isShown) for (const pod of gated) this.#ungate(gang.key, pod)
+    else for (const pod of members.filter(gatedByMuster)) this.#touch(gang.key, pod)
   }
 
   /** Every version of the pod that the watch shows passes here, so that no short-lived nomination is overlooked. */
@@ -76,11 +83,12 @@ export class Reconciler {
   }
 
   #nominate(gang: string, pod: Pod): void {
-    const node = this.#parts.plannedNode(pod.uid)
+    const node = this.#parts.nominee(pod)
     if (pod.nominatedNodeName === node) return
     const track = this.#track(pod.uid)
     if (track.writing || this.#parts.arrived(pod.uid) || this.#mustWait(gang, track, node)) return
-    this.#write(gang, pod, node, async () => {
+    const isStale = (): boolean => this.#parts.nominee(pod) !== node
+    this.#write(gang, pod, isStale, async () => {
       const result = await this.#parts.nominator.nominate(pod, node)
       if (result.outcome === 'done') track.written = { node, at: this.#parts.clock.now(), seen: false }
       return result
@@ -107,19 +115,40 @@ export class Reconciler {
     const now = this.#parts.clock.now()
     const pending = track.ungatedAt !== undefined && now - track.ungatedAt < confirmMs
     if (track.writing || pending || now < track.notBefore) return
-    this.#write(gang, pod, this.#parts.plannedNode(pod.uid), async () => {
+    const node = this.#parts.plannedNode(pod.uid)
+    const isStale = (): boolean => this.#parts.plannedNode(pod.uid) !== node
+    this.#write(gang, pod, isStale, async () => {
       const result = await this.#parts.nominator.ungate(pod, gangGate)
       if (result.outcome === 'done') track.ungatedAt = this.#parts.clock.now()
       return result
     })
   }
 
-  #write(gang: string, pod: Pod, node: string | undefined, write: () => Promise<WriteResult>): void {
+  /** A kube-scheduler that came later than the nomination of a gated pod keeps no room for it until the pod changes. */
+  #touch(gang: string, pod: Pod): void {
+    const { nominee, terminator, epoch } = this.#parts
+    const track = this.#track(pod.uid)
+    const node = nominee(pod)
+    const isOwn = track.written !== undefined || track.touched
+    if (isOwn || track.writing || node === undefined || pod.nominatedNodeName !== node) return
+    this.#write(
+      gang,
+      pod,
+      () => nominee(pod) !== node,
+      async () => {
+        const result = await terminator.mark(pod, touched, String(epoch()))
+        track.touched = result.outcome === 'done'
+        return result
+      }
+    )
+  }
+
+  #write(gang: string, pod: Pod, isStale: () => boolean, write: () => Promise<WriteResult>): void {
     const track = this.#track(pod.uid)
     track.writing = true
     this.#parts.writes.push(async () => {
       // The plan may have changed while the write waited for its turn.
-      const stale = this.#parts.plannedNode(pod.uid) !== node
+      const stale = isStale()
       const result = stale ? { outcome: 'conflict' as const } : await write().catch(failed)
       track.writing = false
       if (result.outcome === 'failed') {
@@ -150,7 +179,15 @@ export class Reconciler {
   #track(uid: string): Track {
     const known = this.#tracks.get(uid)
     if (known) return known
-    const track = { written: undefined, ungatedAt: undefined, writing: false, setbacks: 0, setBackAt: 0, notBefore: 0 }
+    const track = {
+      written: undefined,
+      ungatedAt: undefined,
+      touched: false,
+      writing: false,
+      setbacks: 0,
+      setBackAt: 0,
+      notBefore: 0
+    }
     this.#tracks.set(uid, track)
     return track
   }

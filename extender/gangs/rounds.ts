@@ -63,8 +63,9 @@ export class Rounds {
     this.#resync()
   }
 
-  /** Looks at the gang again in the next round. */
+  /** Looks at the gang again in the next round. The beginning looks at all, so nothing is remembered before. */
   revisit(key: string): void {
+    if (!this.#started) return
     this.#dirty.add(key)
     this.#schedule()
   }

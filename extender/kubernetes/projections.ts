@@ -2,6 +2,7 @@ import { amountOf } from '../../policies/quantity.ts'
 import type { Controller, Node, Pod, Resources, Scheduled, Taint } from '../../policies/types.ts'
 import { StringTable } from './intern.ts'
 import { isInTree, repelsOthers } from './in-tree.ts'
+import { isManaged } from './managed.ts'
 import { integer, type Json, object, objects, text } from '../json.ts'
 import { ShapeTable } from './shapes.ts'
 
@@ -62,6 +63,7 @@ export class Projector {
       native: isNative(spec),
       inTree: isInTree(spec),
       repels: repelsOthers(spec),
+      managed: isManaged(spec),
       controller: this.#controllerOf(metadata),
       labels: this.#strings.map(object(metadata.labels), always),
       annotations: this.#strings.map(object(metadata.annotations), this.#keepAnnotation),

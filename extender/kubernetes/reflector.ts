@@ -36,6 +36,8 @@ export type ReflectorOptions<T> = {
   readonly pageSize?: number
   /** A watch without a byte for so long is opened anew; default 90 s, since bookmarks come each minute. */
   readonly idleMs?: number
+  /** No pause between attempts is longer; default 30 s. */
+  readonly longestPauseMs?: number
   /** Each watch is asked to last between these, seconds; default 300 to 600. */
   readonly watchSeconds?: readonly [number, number]
 }
@@ -68,8 +70,9 @@ export class Reflector<T> {
     this.#options = options
     this.#store = new ObjectStore(options)
     this.#complaints = options.complaints ?? new Complaints(options.clock, options.log)
-    this.#retry = new Backoff({ first: 500, most: 30_000 }, options.random)
-    this.#relist = new Backoff({ first: 500, most: 30_000 }, options.random)
+    const pauses = { first: 500, most: options.longestPauseMs ?? 30_000 }
+    this.#retry = new Backoff(pauses, options.random)
+    this.#relist = new Backoff(pauses, options.random)
     this.#heard = options.clock.now()
     options.metrics.watchCache(options.resource, this)
   }

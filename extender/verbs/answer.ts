@@ -13,9 +13,6 @@ export type Answer = {
   readonly status?: number
 }
 
-/** Why no verb decides yet. */
-export const notReady = 'muster has not seen the whole cluster yet'
-
 /** The pod of a request; throws BadRequest where it has no identity. */
 export function podOf(json: Readonly<Record<string, unknown>>, { project }: VerbParts): Pod {
   try {

@@ -1,6 +1,6 @@
 import { refusals } from '../../policies/names.ts'
 import type { Pod } from '../../policies/types.ts'
-import { type Answer, notReady, podOf } from './answer.ts'
+import { type Answer, podOf } from './answer.ts'
 import type { NodeNames } from './node-names.ts'
 import type { Placement, VerbParts } from './ports.ts'
 import { filterError, filterResult, readArgs } from './wire.ts'
@@ -8,7 +8,8 @@ import { filterError, filterResult, readArgs } from './wire.ts'
 /** POST /filter: which of the offered nodes may take the pod. Looks up, never plans, commits nothing. */
 export function filter(body: Buffer, parts: VerbParts): Answer {
   const { pod: json, names } = readArgs(body)
-  if (!parts.ready()) return { outcome: 'not_ready', json: filterError(notReady) }
+  const refusal = parts.refusal()
+  if (refusal !== undefined) return { outcome: 'not_ready', json: filterError(refusal) }
   const pod = podOf(json, parts)
   return { ...answer(parts, pod, names, parts.gangs.placement(pod)), pod }
 }

@@ -51,8 +51,10 @@ export interface Tracer {
 
 export type VerbParts = {
   readonly gangs: Gangs
-  /** False until everything is listed and taken over: no verb may decide on half a picture. */
-  readonly ready: () => boolean
+  /** Why no verb may decide: on half a picture, or for a kube-scheduler that does not lead. Undefined where they may. */
+  readonly refusal: () => string | undefined
+  /** Who calls believes that it leads: looks whether that is why nothing is refused any more, and takes a moment at most. */
+  readonly hurry: () => Promise<void>
   /** Reads a pod of a request; throws where it has no identity. */
   readonly project: (json: Readonly<Record<string, unknown>>) => Pod
   /** Where nodes that an answer leaves out count as unresolvable (since 1.36), one entry carries the reason. */

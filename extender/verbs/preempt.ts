@@ -1,4 +1,4 @@
-import { type Answer, notReady, podOf } from './answer.ts'
+import { type Answer, podOf } from './answer.ts'
 import type { VerbParts } from './ports.ts'
 import { preemptResult, readPreempt } from './wire.ts'
 
@@ -9,7 +9,8 @@ import { preemptResult, readPreempt } from './wire.ts'
  */
 export function preempt(body: Buffer, parts: VerbParts): Answer {
   const { pod: json, candidates } = readPreempt(body)
-  if (!parts.ready()) return { outcome: 'not_ready', status: 503, json: JSON.stringify({ error: notReady }) }
+  const refusal = parts.refusal()
+  if (refusal !== undefined) return { outcome: 'not_ready', status: 503, json: JSON.stringify({ error: refusal }) }
   const asked = new Map([...candidates].map(([node, { uids }]) => [node, uids]))
   const pod = podOf(json, parts)
   const allowed = parts.gangs.allowedPreemptions(pod, asked)

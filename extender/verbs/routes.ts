@@ -20,6 +20,7 @@ export function verbRoutes(app: FastifyInstance, parts: VerbParts, registry: Reg
     handle: (body: Buffer, reply: FastifyReply) => Answer | Promise<Answer>
   ): void => {
     app.post(`/${verb}`, { bodyLimit }, async (request, reply) => {
+      if (parts.refusal() !== undefined) await parts.hurry()
       const { outcome, json, pod, status = 200 } = await handle(bodyOf(request), reply)
       requests.inc({ verb, outcome })
       tracer?.called({ verb, outcome, status, pod, scheme: request.protocol, ms: reply.elapsedTime })

@@ -5,8 +5,10 @@ import type { AddressInfo } from 'node:net'
 import { parentPort, workerData } from 'node:worker_threads'
 import { pino } from 'pino'
 import { Registry } from 'prom-client'
+import { systemClock } from '../../extender/clock.ts'
 import { buildApp } from '../../extender/app.ts'
 import { Listener } from '../../extender/listener.ts'
+import { PairHealth } from '../../extender/telemetry/health.ts'
 import { processMetrics } from '../../extender/telemetry/metrics.ts'
 import { Projector } from '../../extender/kubernetes/projections.ts'
 import type { Placement, VerbParts } from '../../extender/verbs/ports.ts'
@@ -46,7 +48,8 @@ async function muster(placement: Placement): Promise<string> {
       allowedPreemptions: () => new Set(),
       bind: async () => ''
     },
-    ready: () => true,
+    refusal: () => undefined,
+    hurry: async () => {},
     project: new Projector().pod,
     absentIsUnresolvable: () => true,
     underway: new Underway()
@@ -54,6 +57,6 @@ async function muster(placement: Placement): Promise<string> {
   processMetrics(registry, 'bench')
   const listener = new Listener({ what: 'extender', log: logger })
   const reports = { gangs: () => [], gang: () => undefined, pod: () => undefined }
-  const app = buildApp({ verbs, reports, checks: [], registry, logger }, listener.factory)
+  const app = buildApp({ verbs, reports, checks: [], pair: new PairHealth(systemClock, []), registry, logger }, listener.factory)
   return await listener.open(app, { host: '127.0.0.1', port: 0 })
 }

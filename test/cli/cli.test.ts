@@ -56,6 +56,24 @@ t.test('scheduler-config over TLS says whom to trust, and what to show', async t
   t.equal(mutual.stdout.split(tls).length, 3)
 })
 
+t.test(
+  'scheduler-config with a lease elects a leader, and with gangs alone asks about those that want its resources',
+  async t => {
+    const lease = ['--extender', 'http://127.0.0.1:8888', '--lease', 'kube-system/muster-scheduler']
+    const election =
+      'leaderElection:\n  leaderElect: true\n  resourceLock: leases\n  resourceNamespace: kube-system\n  resourceName: muster-scheduler\n'
+    const all = await muster(['scheduler-config', ...lease])
+    t.ok(all.stdout.includes(election), all.stdout)
+    t.notMatch(all.stdout, /managedResources/)
+    const gangs = await muster(['scheduler-config', ...lease, '--scope', 'gangs'])
+    for (const name of ['filter', 'bind'])
+      t.match(
+        gangs.stdout,
+        `    managedResources:\n      - name: muster.dev/${name}\n        ignoredByScheduler: true\n`
+      )
+  }
+)
+
 t.test('scheduler-config inside a cluster names no kubeconfig', async t => {
   const { stdout } = await muster(['scheduler-config'], {
     MUSTER_EXTENDER: 'https://muster.example.com/verbs',
@@ -96,6 +114,10 @@ const refused: Record<string, Refused> = {
   'scheduler-config with half an identity': {
     args: ['scheduler-config', '--extender', 'https://muster:8888', '--ca', 'a', '--client-key', 'b'],
     want: 'flag --client-key needs client-cert beside it'
+  },
+  'scheduler-config for gangs alone without a lease': {
+    args: ['scheduler-config', '--extender', 'http://127.0.0.1:8888', '--scope', 'gangs'],
+    want: /^flag --scope: gangs needs lease beside it/
   },
   'an unknown flag': { args: ['serve', '--nonsense'], want: "Unknown option '--nonsense'; see --help" },
   'an unknown variable': {

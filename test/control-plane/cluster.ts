@@ -24,6 +24,13 @@ import { auditFiles } from './audit.ts'
 const keepLogs = !!process.env['TEST_KEEP_LOGS']
 
 /** What a cluster consists of, besides etcd and the API server. */
+/** How one kube-scheduler differs from the others of its cluster. */
+export interface SchedulerOptions {
+  /** As if it ran on a machine of that name. */
+  readonly host?: string
+  readonly gates?: NativeGangs
+}
+
 export interface ClusterOptions {
   /** Fake kubelets; default true. Leave it out where thousands of nodes are wanted. */
   readonly kwok?: boolean
@@ -101,10 +108,10 @@ export class Cluster {
   }
 
   /** kube-scheduler with this configuration file, not yet started; the gates of native gangs as the API server's, unless told. */
-  async scheduler(config: string, gates?: NativeGangs): Promise<ManagedProcess> {
+  async scheduler(config: string, { host, gates }: SchedulerOptions = {}): Promise<ManagedProcess> {
     const kubeconfig = await this.kubeconfig('system:kube-scheduler')
     const nativeGangs = gates ?? this.#options.nativeGangs ?? false
-    return this.adopt(scheduler(this.site, { config, kubeconfig, port: await freePort(), nativeGangs }))
+    return this.adopt(scheduler(this.site, { config, kubeconfig, port: await freePort(), nativeGangs, host }))
   }
 
   /** Ends every process and removes the folder. */

@@ -13,6 +13,13 @@ export interface Site {
   readonly outlives: boolean
 }
 
+/** A program that takes this machine for another one of that name. */
+export function onHost(host: string, command: string, args: readonly string[]): Pick<ProcessSpec, 'command' | 'args'> {
+  const rights = process.getuid?.() === 0 ? [] : ['--map-root-user']
+  const named = ['--uts', 'sh', '-c', 'hostname "$0" && exec "$@"', host]
+  return { command: 'unshare', args: [...rights, ...named, command, ...args] }
+}
+
 /** What makes one process out of a program. */
 export interface Component
   extends Pick<ProcessSpec, 'name' | 'command' | 'args' | 'env' | 'url' | 'ready' | 'startTimeout'> {}
@@ -141,23 +148,25 @@ export function controllerManager(site: Site, options: { kubeconfig: string; por
 /** kube-scheduler with a configuration file; `/metrics` and `/readyz` on its port need no token. */
 export function scheduler(
   site: Site,
-  options: { config: string; kubeconfig: string; port: number; nativeGangs: NativeGangs }
+  options: { config: string; kubeconfig: string; port: number; nativeGangs: NativeGangs; host?: string | undefined }
 ): ManagedProcess {
+  const { host } = options
   const url = `https://127.0.0.1:${options.port}`
+  const program = (command: string, args: readonly string[]): Pick<ProcessSpec, 'command' | 'args'> =>
+    host === undefined ? { command, args } : onHost(host, command, args)
   return component(site, {
-    name: 'kube-scheduler',
+    name: host === undefined ? 'kube-scheduler' : `kube-scheduler-${host}`,
     url,
-    command: site.tools.path('kube-scheduler'),
-    args: [
+    ...program(site.tools.path('kube-scheduler'), [
       `--config=${options.config}`,
       '--bind-address=127.0.0.1',
       `--secure-port=${options.port}`,
-      `--cert-dir=${join(site.dir, 'scheduler-certificates')}`,
+      `--cert-dir=${join(site.dir, `scheduler-certificates${host ?? ''}`)}`,
       `--authentication-kubeconfig=${options.kubeconfig}`,
       `--authorization-kubeconfig=${options.kubeconfig}`,
       '--authorization-always-allow-paths=/healthz,/livez,/readyz,/metrics',
       ...nativeGangFlags(options.nativeGangs)
-    ],
+    ]),
     ready: () => answers(`${url}/readyz`)
   })
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { stringify } from 'yaml'
 import type { Cluster } from './cluster.ts'
+import { onHost } from './components.ts'
 import { answers, fetchText } from './probe.ts'
 import type { ManagedProcess } from './process.ts'
 
@@ -25,17 +26,23 @@ export interface MusterOptions {
   readonly apiPort: number
   readonly kubeconfig: string
   readonly args?: readonly string[]
+  /** As if it ran on a machine of that name. */
+  readonly host?: string
 }
 
 /** `muster serve` against a cluster, not yet started; it is ready when /readyz says so. */
 export function musterServer(cluster: Cluster, options: MusterOptions): MusterServer {
   const url = `http://127.0.0.1:${options.port}`
   const listen = ['--listen', `127.0.0.1:${options.port}`, '--api-listen', `127.0.0.1:${options.apiPort}`]
+  const { host } = options
+  const [command, args] = [
+    globalThis.process.execPath,
+    [cli, 'serve', '--kubeconfig', options.kubeconfig, ...listen, ...(options.args ?? [])]
+  ]
   const process = cluster.add({
-    name: 'muster',
+    name: host === undefined ? 'muster' : `muster-${host}`,
     url,
-    command: globalThis.process.execPath,
-    args: [cli, 'serve', '--kubeconfig', options.kubeconfig, ...listen, ...(options.args ?? [])],
+    ...(host === undefined ? { command, args } : onHost(host, command, args)),
     ready: () => answers(`${url}/readyz`)
   })
   return { process, url, apiUrl: `http://127.0.0.1:${options.apiPort}` }

@@ -100,6 +100,11 @@ export class ManagedProcess {
     throw this.#failure('is not ready in time')
   }
 
+  /** Waits until it ends, whatever ends it. */
+  async ended(): Promise<void> {
+    await this.#exit
+  }
+
   /** Asks it to end and waits; after `within` milliseconds it is killed. */
   async stop(within = 10_000): Promise<void> {
     this.#signal('SIGTERM')

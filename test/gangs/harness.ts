@@ -1,5 +1,6 @@
 import { Registry } from 'prom-client'
 import type { Clock } from '../../extender/clock.ts'
+import type { GangsParts } from '../../extender/gangs/assembly.ts'
 import { Gangs } from '../../extender/gangs/gangs.ts'
 import { gangMetrics } from '../../extender/gangs/metrics.ts'
 import { Quarantine } from '../../extender/gangs/quarantine.ts'
@@ -23,6 +24,7 @@ export type Options = {
   readonly profiles?: ReadonlyMap<string, Profile>
   readonly priorityCap?: (namespace: string) => number
   readonly log?: Log
+  readonly scope?: GangsParts['scope']
   readonly holdTtlMs?: number
   readonly bindTimeoutMs?: number
   readonly concurrency?: number
@@ -129,6 +131,7 @@ export class Harness {
       profiles: this.#options.profiles ?? new Map([['muster', muster]]),
       priorityCap: this.#options.priorityCap ?? (() => 0),
       epoch: () => epoch,
+      scope: this.#options.scope ?? 'all',
       settleMs: 1_000,
       resyncMs: 30_000,
       repairMs: 60_000,

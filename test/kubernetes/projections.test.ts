@@ -96,6 +96,7 @@ t.test('S3.12 a pod, with all that planning reads', async t => {
     native: false,
     inTree: false,
     repels: false,
+    managed: false,
     controller: { kind: 'Job', name: 'j', uid: 'ju' },
     labels: new Map([
       ['pod-group', 'g'],

@@ -37,15 +37,23 @@ export class RecordingGangs implements Gangs {
   }
 }
 
-export type Recorded = VerbParts & { readonly gangs: RecordingGangs; isReady: boolean; minor: number }
+export type Recorded = VerbParts & {
+  readonly gangs: RecordingGangs
+  isReady: boolean
+  minor: number
+  /** What the look that a refused call begins finds out. */
+  onHurry: () => void
+}
 
 /** The verbs' parts over a recording port: ready, in front of a 1.36 API server. */
 export function recorded(): Recorded {
-  const parts = {
+  const parts: Recorded = {
     gangs: new RecordingGangs(),
     isReady: true,
     minor: 36,
-    ready: () => parts.isReady,
+    refusal: () => (parts.isReady ? undefined : 'muster has not seen the whole cluster yet'),
+    onHurry: () => {},
+    hurry: async () => parts.onHurry(),
     project: new Projector().pod,
     absentIsUnresolvable: () => parts.minor >= 36,
     underway: new Underway()

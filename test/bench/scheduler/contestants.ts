@@ -37,7 +37,7 @@ export const contestants: readonly Contestant[] = [
   { name: 'noop', title: 'stock + no-op extender', way: 'loose', takes: everything, team: noop },
   {
     ...{ name: 'native', title: 'native gangs', way: 'native', takes: gangs },
-    team: async cluster => ({ scheduler: await cluster.scheduler(await stockConfig(cluster), true) })
+    team: async cluster => ({ scheduler: await cluster.scheduler(await stockConfig(cluster), { gates: true }) })
   },
   { name: 'ordinary', title: 'muster, pods of no gang', way: 'loose', takes: single, team: withMuster },
   { name: 'beside', title: 'the same beside waiting gangs', way: 'beside', takes: single, team: withMuster },
@@ -47,7 +47,7 @@ export const contestants: readonly Contestant[] = [
 
 /** Fair ground for what is compared: the same rates of the client, no native gangs. */
 async function stock(cluster: Cluster, options: { readonly sampling?: number }): Promise<Team> {
-  return { scheduler: await cluster.scheduler(await stockConfig(cluster, options), false) }
+  return { scheduler: await cluster.scheduler(await stockConfig(cluster, options), { gates: false }) }
 }
 
 async function noop(cluster: Cluster): Promise<Team> {
@@ -59,14 +59,14 @@ async function noop(cluster: Cluster): Promise<Team> {
     args: [address],
     ready: () => answers(`${url}/readyz`)
   })
-  return { scheduler: await cluster.scheduler(await stockConfig(cluster, { extender: url }), false), extender }
+  return { scheduler: await cluster.scheduler(await stockConfig(cluster, { extender: url }), { gates: false }), extender }
 }
 
 async function withMuster(cluster: Cluster, args: readonly string[]): Promise<Team> {
   const [port, apiPort, kubeconfig] = [await freePort(), await freePort(), await cluster.kubeconfig('muster')]
   const muster = musterServer(cluster, { port, apiPort, kubeconfig, args })
   return {
-    scheduler: await cluster.scheduler(await musterConfig(cluster, muster.url), false),
+    scheduler: await cluster.scheduler(await musterConfig(cluster, muster.url), { gates: false }),
     extender: muster.process
   }
 }
