@@ -16,6 +16,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   gangs: async () => (await import('./gangs.ts')).gangs,
   explain: async () => (await import('./explain.ts')).explain,
   doctor: async () => (await import('./doctor.ts')).doctor,
+  certs: async () => (await import('./certs.ts')).certs,
   uninstall: async () => (await import('./uninstall.ts')).uninstall,
   embedded: async () => (await import('./embedded.ts')).embedded,
   sandbox: async () => (await import('./sandbox.ts')).sandbox
