@@ -27,8 +27,8 @@ import { logger } from './telemetry/logs.ts'
 import { processMetrics } from './telemetry/metrics.ts'
 import { Certificates } from './tls.ts'
 import { Underway } from './verbs/underway.ts'
+import { version } from './version.ts'
 
-const version = '0.1.0'
 /** Writes that may be under way at once, bindings and nominations each. */
 const concurrency = 32
 /** After the drain, answers may take so long to be written; then connections are cut. */
