@@ -1,5 +1,7 @@
-# muster as an image: `docker build -t custom-scheduler:latest .` (or podman). Give a digest for what must not change:
+# muster as an image: `docker build -t custom-scheduler:latest .` (or podman). What must not change under one name is
+# given by its digest, that of the day when it was looked at:
 #   --build-arg NODE_IMAGE=docker.io/library/node:24-bookworm-slim@sha256:…
+# test/image.test.ts runs these steps as plain commands: what a COPY does not name is not there when muster runs.
 ARG NODE_IMAGE=docker.io/library/node:24-bookworm-slim
 
 FROM ${NODE_IMAGE} AS packages

@@ -12,7 +12,7 @@ NODES ?= 3
 .DEFAULT_GOAL := help
 .PHONY: help setup build programs test coverage start-minikube deploy-scheduler remove-scheduler \
 	basic-integration-test priority-integration-test group-integration-test \
-	proto docker-build k8s-deploy k8s-remove k8s-demo run-scheduler run-global run-events run-activator run-mock
+	sbom proto docker-build k8s-deploy k8s-remove k8s-demo run-scheduler run-global run-events run-activator run-mock
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-28s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ priority-integration-test: ## three pods run; one of higher priority evicts one 
 
 group-integration-test: ## a gang that fits is scheduled, one that does not is not
 	npm run --silent integration -- group
+
+sbom: ## print what the program is made of, as CycloneDX
+	@npm run --silent sbom
 
 proto: ## generate the code of the sandboxes' protocol anew
 	cd extender/sandboxes/proto && PATH="$(CURDIR)/node_modules/.bin:$$PATH" sh -c 'buf lint && buf generate'

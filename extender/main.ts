@@ -34,8 +34,8 @@ import { tracing } from './telemetry/tracing.ts'
 import { Certificates } from './tls.ts'
 import type { Call } from './verbs/ports.ts'
 import { Underway } from './verbs/underway.ts'
+import { version } from './version.ts'
 
-const version = '0.1.0'
 /** Writes that may be under way at once, bindings and nominations each. */
 const concurrency = 32
 const instance = hostname().slice(0, 128)

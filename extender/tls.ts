@@ -68,7 +68,8 @@ export class Certificates {
     const { files, log } = this.#parts
     try {
       const found = read(files)
-      if (same(found, this.#seen)) return
+      // Whoever replaces the files may be in the middle of it: then they are looked at the next time.
+      if (same(found, this.#seen) || !same(found, read(files))) return
       this.#seen = found
       this.#good = this.#use(found)
       changed(found)

@@ -1,7 +1,7 @@
 import type { IFlattenedRuleSet, ICruiseOptions } from 'dependency-cruiser'
 
 /** What every folder of extender/ may import besides itself. */
-const shared = '^extender/(state|facts|config|options|sources|errors|clock|json|backoff)\\.ts$'
+const shared = '^extender/(state|facts|config|options|sources|errors|clock|json|x509|der|version|backoff)\\.ts$'
 /** What starts a service of the sandboxes. */
 const sandboxRoots = '^extender/sandbox[a-z-]*\\.ts$'
 const outside = '^(policies/|node_modules/)'

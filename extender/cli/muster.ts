@@ -16,9 +16,11 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   gangs: async () => (await import('./gangs.ts')).gangs,
   explain: async () => (await import('./explain.ts')).explain,
   doctor: async () => (await import('./doctor.ts')).doctor,
+  certs: async () => (await import('./certs.ts')).certs,
   uninstall: async () => (await import('./uninstall.ts')).uninstall,
   embedded: async () => (await import('./embedded.ts')).embedded,
-  sandbox: async () => (await import('./sandbox.ts')).sandbox
+  sandbox: async () => (await import('./sandbox.ts')).sandbox,
+  version: async () => (await import('./version.ts')).version
 }
 
 async function help(): Promise<string> {
@@ -27,7 +29,8 @@ async function help(): Promise<string> {
   return `muster: gangs of pods on the stock kube-scheduler\n\nUsage: muster COMMAND [options]\n\n${rows.join('\n')}\n\nmuster COMMAND --help tells more.\n`
 }
 
-async function main([name, ...args]: readonly string[]): Promise<void> {
+async function main([first, ...args]: readonly string[]): Promise<void> {
+  const name = first === '--version' ? 'version' : first
   if (name === undefined || name === '--help' || name === 'help') {
     process.stdout.write(await help())
     return

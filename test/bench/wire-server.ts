@@ -57,6 +57,9 @@ async function muster(placement: Placement): Promise<string> {
   processMetrics(registry, 'bench')
   const listener = new Listener({ what: 'extender', log: logger })
   const reports = { gangs: () => [], gang: () => undefined, pod: () => undefined }
-  const app = buildApp({ verbs, reports, checks: [], pair: new PairHealth(systemClock, []), registry, logger }, listener.factory)
+  const app = buildApp(
+    { verbs, reports, checks: [], pair: new PairHealth(systemClock, []), registry, logger },
+    listener.factory
+  )
   return await listener.open(app, { host: '127.0.0.1', port: 0 })
 }

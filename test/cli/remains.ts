@@ -50,7 +50,7 @@ export class FakeRemains {
 }
 
 /** A gated and nominated pod of ours. */
-export function waitingPod(name: string, more: Partial<WaitingPod> = {}): WaitingPod {
+function waitingPod(name: string, more: Partial<WaitingPod> = {}): WaitingPod {
   return {
     ...{ namespace: 'ns', name, uid: name, schedulerName: 'muster', createdAt: 0, gated: true, nominated: 'n' },
     ...{ ours: true, planned: true, seen: true, asks: [] },

@@ -12,10 +12,7 @@ import { version } from './version.ts'
 import { waiting } from './waiting.ts'
 
 /** Everything that is looked at, in the order in which it is told. */
-export const checks: readonly Check[] = [
-  ...[version, configuration, rights, server, lease],
-  ...[gates, certificates, waiting]
-]
+const checks: readonly Check[] = [...[version, configuration, rights, server, lease], ...[gates, certificates, waiting]]
 
 export type Diagnosis = {
   readonly cluster: string

@@ -59,7 +59,10 @@ async function noop(cluster: Cluster): Promise<Team> {
     args: [address],
     ready: () => answers(`${url}/readyz`)
   })
-  return { scheduler: await cluster.scheduler(await stockConfig(cluster, { extender: url }), { gates: false }), extender }
+  return {
+    scheduler: await cluster.scheduler(await stockConfig(cluster, { extender: url }), { gates: false }),
+    extender
+  }
 }
 
 async function withMuster(cluster: Cluster, args: readonly string[]): Promise<Team> {

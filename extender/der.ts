@@ -42,8 +42,10 @@ function base128(value: number): readonly number[] {
   return digits
 }
 
-/** A moment, in the form that holds until 2049. */
+/** A moment: until 2049 with two digits for the year, as X.509 wants it. */
 export function time(moment: Date): Buffer {
   const digits = moment.toISOString().replaceAll(/[-:T]|\.\d+/g, '')
-  return element(0x17, Buffer.from(digits.slice(2)))
+  return moment.getUTCFullYear() < 2050
+    ? element(0x17, Buffer.from(digits.slice(2)))
+    : element(0x18, Buffer.from(digits))
 }
