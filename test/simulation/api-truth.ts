@@ -16,8 +16,16 @@ export type Target = {
   readonly part: string | undefined
 }
 
+const targets = new Map<string, Target>()
+
 /** `/api/v1/namespaces/NS/pods/NAME/status` and the like. */
 export function targetOf(path: string): Target {
+  const target = targets.get(path) ?? parsed(path)
+  targets.set(path, target)
+  return target
+}
+
+function parsed(path: string): Target {
   const [root, ...parts] = path.slice(1).split('/').map(decodeURIComponent)
   const [group, rest] = root === 'api' ? ['', parts.slice(1)] : [parts[0] ?? '', parts.slice(2)]
   const [namespace, [plural = '', name, part]] =
@@ -32,6 +40,8 @@ export class ApiTruth {
   readonly api: EmbeddedApi
   /** Watches and pages that go on from before this version are told 410. */
   floor = 0
+  /** The pods as they are at that version. */
+  #listed: { readonly version: number; readonly pods: readonly KubeObject[] } = { version: 0, pods: [] }
 
   constructor(clock: VirtualClock, chance: Chance) {
     this.api = openApi({ clock, random: chance.next, history: 1_000_000 })
@@ -47,7 +57,9 @@ export class ApiTruth {
   }
 
   pods(): readonly KubeObject[] {
-    return this.api.list('pods').items
+    if (this.#listed.version !== this.version)
+      this.#listed = { version: this.version, pods: this.api.list('pods').items }
+    return this.#listed.pods
   }
 
   pod(namespace: string, name: string): KubeObject | undefined {

@@ -1,6 +1,6 @@
 import type { KubeObject } from '../../extender/embedded/store/objects.ts'
 import { object } from '../../extender/json.ts'
-import { appOf, coresOf, type GangSpec, gangNameOf, isStanding, nodeOf, priorities } from './cluster.ts'
+import { appOf, coresOf, type GangSpec, gangNameOf, isStanding, nodeOf, priorities, priorityOf } from './cluster.ts'
 import type { World } from './world.ts'
 
 /** Cores of each node. */
@@ -13,12 +13,21 @@ const namespaces = ['a', 'b']
 /** Both namespaces have gangs of these names. */
 const names = ['g', 'h', 'k', 'm', 'n', 'p']
 
-/** What our own decisions, crashes and the network may do: after it nothing but muster can have left a gang in parts. */
-const harmless: Readonly<Record<string, { readonly weight: number; readonly happen: Happening }>> = {
+type Happenings = Readonly<Record<string, { readonly weight: number; readonly happen: Happening }>>
+
+/** What users do, and nothing goes wrong. */
+const wishes: Happenings = {
   gang: { weight: 8, happen: addGang },
   'an ordinary pod': { weight: 4, happen: addOrdinary },
   'another node': { weight: 1, happen: addNode },
   'a gang finishes': { weight: 4, happen: finishGang },
+  'a nomination is erased': { weight: 2, happen: eraseNomination },
+  'a budget': { weight: 2, happen: setBudget },
+  'a budget against a gang': { weight: 2, happen: addBudgetAgainstGang }
+}
+
+/** Crashes and the network. */
+const faults: Happenings = {
   weather: { weight: 5, happen: world => world.faults.change() },
   calm: { weight: 3, happen: world => world.faults.calm() },
   'muster crashes': { weight: 3, happen: crashMuster },
@@ -28,13 +37,11 @@ const harmless: Readonly<Record<string, { readonly weight: number; readonly happ
   overlap: { weight: 1, happen: world => world.overlap() },
   'watches freeze': { weight: 1, happen: ({ pairs }) => pairs.forEach(({ muster }) => muster?.wire.freeze()) },
   'watches are cut': { weight: 2, happen: ({ pairs }) => pairs.forEach(({ muster }) => muster?.wire.cut()) },
-  'versions expire': { weight: 2, happen: world => world.expire() },
-  'a nomination is erased': { weight: 2, happen: eraseNomination },
-  'a budget': { weight: 2, happen: setBudget }
+  'versions expire': { weight: 2, happen: world => world.expire() }
 }
 
 /** Accidents from outside. */
-const accidents: typeof harmless = {
+const accidents: Happenings = {
   'a pod is deleted': { weight: 3, happen: removePod },
   'a pod is replaced': { weight: 3, happen: replacePod },
   'a pod fails': { weight: 1, happen: failPod },
@@ -45,9 +52,18 @@ const accidents: typeof harmless = {
   'a node shrinks': { weight: 1, happen: shrink }
 }
 
+/** `fair`: nothing goes wrong. `harmless`: whatever goes wrong, only muster can have left a gang in parts. */
+export type Weather = 'fair' | 'harmless' | 'foul'
+
+const happenings: Readonly<Record<Weather, Happenings>> = {
+  fair: wishes,
+  harmless: { ...wishes, ...faults },
+  foul: { ...wishes, ...faults, ...accidents }
+}
+
 /** One thing that happens. */
-export function happen(world: World, isHarmless: boolean): void {
-  const all = Object.entries(isHarmless ? harmless : { ...harmless, ...accidents })
+export function happen(world: World, weather: Weather): void {
+  const all = Object.entries(happenings[weather])
   let at = world.chance.next() * all.reduce((sum, [, { weight }]) => sum + weight, 0)
   for (const [name, { weight, happen: begin }] of all) {
     at -= weight
@@ -58,21 +74,34 @@ export function happen(world: World, isHarmless: boolean): void {
   }
 }
 
-function addGang({ cluster, chance, journal }: World): void {
+function addGang(world: World): void {
+  const { chance } = world
+  addGangOf(world, chance.one(Object.keys(priorities) as Priority[]) ?? 'low', chance.between(1, 5))
+}
+
+type Priority = keyof typeof priorities
+
+function addGangOf({ cluster, chance, journal }: World, priority: Priority, min: number): void {
   const namespace = chance.one(namespaces) ?? ''
   const name = names.find(each => !cluster.gangs.has(`${namespace}/${each}`))
   if (name === undefined) return
-  const min = chance.between(1, 5)
   const spec: GangSpec = {
-    ...{ namespace, name, min, done: false },
+    ...{ namespace, name, min, priority, done: false },
     size: chance.between(1, 2),
-    priority: chance.one(Object.keys(priorities) as (keyof typeof priorities)[]) ?? 'low',
     gated: chance.is(0.6),
     keeps: chance.one(['nobody', 'names', 'numbers'] as const) ?? 'nobody',
     graceSeconds: chance.one([0, 1, 5, 30]) ?? 0
   }
   journal.say(JSON.stringify(spec))
   cluster.addGang(spec, chance.is(0.2) ? min + 1 : min)
+}
+
+/** muster may hear of the gang before it hears of the budget. */
+function addBudgetAgainstGang(world: World): void {
+  const { truth, cluster } = world
+  const lesser = truth.pods().filter(pod => isStanding(pod) && priorityOf(pod) === priorities.low)
+  for (const { metadata } of lesser) cluster.setBudget(metadata.namespace ?? '', metadata.labels?.['app'] ?? '', 100)
+  addGangOf(world, 'high', 3)
 }
 
 function addOrdinary({ cluster, chance }: World): void {

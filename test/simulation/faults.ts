@@ -52,7 +52,7 @@ export class Faults {
   change(): void {
     const chance = this.#chance
     this.requests = chance.one([0, 0.02, 0.1, 0.3, 0.6]) ?? 0
-    this.calls = chance.one([0, 0, 0.05, 0.2]) ?? 0
+    this.calls = chance.one([0, 0, 0.05, 0.2, 0.5]) ?? 0
     this.writes = chance.one([0, 0, 0.1]) ?? 0
     this.lagMs = chance.one([5, 20, 20, 200, 2_000]) ?? 20
     this.latencyMs = chance.one([2, 10, 10, 100, 1_000]) ?? 10

@@ -161,7 +161,7 @@ export class Invariants {
     const { part, namespace = '', name = '' } = targetOf(request.path)
     const isDone = response.status < 300
     if (part === 'binding') {
-      if (hasGivenUp && isDone) journal.sees('bind applied after its caller had given up')
+      if (hasGivenUp) journal.sees('bind carried out after its caller had given up')
       if (response.status === 409) journal.sees('bind answered 409')
       const { metadata } = truth.pod(namespace, name) ?? {}
       if (isDone && metadata?.uid !== uidIn(request)) this.fail(`I5: ${namespace}/${name} is bound for another pod`)
@@ -169,8 +169,17 @@ export class Invariants {
     if (part === 'eviction') {
       if (response.status === 429) journal.sees('PDB refusal')
       if (response.status === 404) journal.sees('eviction of a gone pod')
-      if (isDone) journal.sees('victim evicted')
+      if (isDone) this.#evicted(namespace, name)
     }
+  }
+
+  #evicted(namespace: string, name: string): void {
+    const { journal, truth } = this.#parts
+    journal.sees('victim evicted')
+    const victim = truth.pod(namespace, name)
+    if (!victim || gangNameOf(victim) === '') return
+    const siblings = truth.pods().filter(pod => isSibling(pod, victim))
+    if (siblings.length > 1 && !siblings.some(isStanding)) journal.sees('gang evicted whole')
   }
 
   /** I9: a new life holds for gangs that have begun what their record says. */

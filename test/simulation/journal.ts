@@ -9,7 +9,8 @@ export class Journal {
   readonly #now: () => number
   /** Kept whole, for whoever looks at one seed. */
   readonly #whole: boolean
-  count = 0
+  /** So many of the lines are in the hash. */
+  #hashed = 0
   /** What must occur sometimes, and how often it did. */
   readonly sometimes = new Map<Sometimes, number>()
 
@@ -20,11 +21,11 @@ export class Journal {
 
   say(line: string): void {
     const text = `${(this.#now() / 1000).toFixed(3)} ${line}`
-    this.count += 1
-    this.#hash.update(text)
-    this.#hash.update('\n')
     this.#lines.push(text)
-    if (!this.#whole && this.#lines.length > 2 * kept) this.#lines.splice(0, kept)
+    if (this.#lines.length - this.#hashed < kept) return
+    this.#digestLines()
+    if (this.#whole) return
+    this.#hashed -= this.#lines.splice(0, this.#lines.length - kept).length
   }
 
   /** It occurred once more. */
@@ -36,7 +37,13 @@ export class Journal {
     return this.#whole ? this.#lines : this.#lines.slice(-kept)
   }
 
+  #digestLines(): void {
+    this.#hash.update(this.#lines.slice(this.#hashed).join('\n'))
+    this.#hashed = this.#lines.length
+  }
+
   digest(): string {
+    this.#digestLines()
     return this.#hash.copy().digest('hex').slice(0, 16)
   }
 }
@@ -54,7 +61,7 @@ export const sometimes = [
   ...(['410 on a watch', '410 during a barrier', 'watch frozen', 'stale list refused'] as const),
   ...([
     'bind reply lost',
-    'bind applied after its caller had given up',
+    'bind carried out after its caller had given up',
     'bind answered 409',
     'bind sent twice'
   ] as const),

@@ -1,9 +1,12 @@
 /**
  * `npm run simulate`: muster in a simulated world, seed after seed, with a summary at the end.
  * `-- --seeds 5000 --from 1`, `-- --minutes 120`, or one seed with all that happens in it: `-- --seed 42`.
+ * `-- --mutants` makes muster wrong in each known way and says which invariant noticed.
  */
 import { parseArgs } from 'node:util'
 import { simulate } from './simulate.ts'
+import { deathsOf, row } from './deaths.ts'
+import { mutants } from './mutants.ts'
 import { simulateAll } from './pool.ts'
 import { Summary } from './summary.ts'
 
@@ -13,6 +16,7 @@ const { values } = parseArgs({
     seeds: { type: 'string' },
     from: { type: 'string', default: '0' },
     minutes: { type: 'string' },
+    mutants: { type: 'boolean' },
     help: { type: 'boolean' }
   }
 })
@@ -20,7 +24,9 @@ const most = values.seeds ?? (values.minutes === undefined ? '1000' : String(2 *
 const limits = { seeds: numberOf('seeds', most), from: numberOf('from', values.from) }
 const endsAt = performance.now() + numberOf('minutes', values.minutes ?? '1440') * 60_000
 
-if (values.help) say('usage: npm run simulate -- [--seed N | --seeds N | --minutes N] [--from N]')
+if (values.help)
+  say('usage: npm run simulate -- [--seed N | --seeds N | --minutes N] [--from N] | --mutants [--seeds N]')
+else if (values.mutants) await killMutants()
 else if (values.seed === undefined) await simulateMany()
 else await simulateOne(numberOf('seed', values.seed))
 
@@ -38,6 +44,14 @@ async function simulateMany(): Promise<void> {
   })
   say(summary.text())
   process.exitCode = summary.failures.length === 0 ? 0 : 1
+}
+
+async function killMutants(): Promise<void> {
+  const deaths = await deathsOf(mutants, {
+    seeds: numberOf('seeds', values.seeds ?? '200'),
+    told: death => say(row(death))
+  })
+  process.exitCode = deaths.every(({ broken }) => broken !== undefined) ? 0 : 1
 }
 
 async function simulateOne(seed: number): Promise<void> {

@@ -8,7 +8,6 @@ import { gangMetrics } from '../../extender/gangs/metrics.ts'
 import type { GangReport } from '../../extender/gangs/report.ts'
 import { Binder } from '../../extender/kubernetes/binder.ts'
 import { Cache } from '../../extender/kubernetes/cache.ts'
-import { EventRecorder } from '../../extender/kubernetes/event-recorder.ts'
 import { Evictor } from '../../extender/kubernetes/evictor.ts'
 import { kubernetesMetrics } from '../../extender/kubernetes/metrics.ts'
 import { Nominator } from '../../extender/kubernetes/nominator.ts'
@@ -23,6 +22,9 @@ import { Underway } from '../../extender/verbs/underway.ts'
 import { muster as musterProfile } from '../../policies/index.ts'
 import { timing } from './timing.ts'
 import { Wire, type WireParts } from './wire.ts'
+
+/** It only remembers what equals what, so all lives may share one: its tables are large. */
+export const projector = new Projector({ keepAnnotation: keepsAnnotation })
 
 export type MusterParts = WireParts & {
   /** Grows with every life that decides. */
@@ -55,13 +57,14 @@ export class Muster {
     const { random, log } = { random: parts.chance.next, log: this.#log() }
     const metrics = kubernetesMetrics(this.#registry)
     const ofGangs = gangMetrics(this.#registry)
-    const projector = new Projector({ keepAnnotation: keepsAnnotation })
     const api = this.wire
     const world: WorldPorts = {
       binder: new Binder({ api, clock, random, metrics }),
       nominator: new Nominator(api, metrics),
       terminator: new Evictor(api, metrics),
-      recorder: new EventRecorder({ api, clock, log, metrics, instance: parts.who })
+      recorder: {
+        record: ({ pod, reason, note }) => parts.journal.say(`${reason} ${pod.namespace}/${pod.name}: ${note}`)
+      }
     }
     const build = (life: Life): Logic => {
       const state = new State()

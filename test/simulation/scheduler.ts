@@ -3,13 +3,12 @@ import type { OpenChannel } from '../../extender/embedded/scheduler/channel.ts'
 import { type Scheduler, startScheduler } from '../../extender/embedded/scheduler/scheduler.ts'
 import { StatusError } from '../../extender/embedded/store/objects.ts'
 import { reasonOf } from '../../extender/errors.ts'
-import { Projector } from '../../extender/kubernetes/projections.ts'
 import type { VirtualClock } from '../gangs/virtual-clock.ts'
 import type { ApiTruth } from './api-truth.ts'
 import type { Chance } from './chance.ts'
 import type { Faults } from './faults.ts'
 import type { Journal } from './journal.ts'
-import type { Muster } from './muster.ts'
+import { type Muster, projector } from './muster.ts'
 import { timing } from './timing.ts'
 
 /** A bind call of kube-scheduler that muster has not answered yet. */
@@ -35,6 +34,8 @@ export type KubeSchedulerParts = {
   readonly muster: () => Muster | undefined
   /** Told of each answer to a bind call, as kube-scheduler reads it. */
   readonly answered: (call: BindCall, text: string) => void
+  /** Told of each answer to a bind call that kube-scheduler never gets, though muster has sent it. */
+  readonly lost: (call: BindCall) => void
 }
 
 const config = {
@@ -64,7 +65,7 @@ export class KubeScheduler {
     const say = (fields: object, message: string): void =>
       parts.journal.say(`${parts.who}: ${message} ${shown(fields)}`)
     this.#loop = startScheduler({
-      ...{ config, clock, random: parts.chance.next, client: this.#client(), project: new Projector() },
+      ...{ config, clock, random: parts.chance.next, client: this.#client(), project: projector },
       log: { debug: say, info: say, warn: say, error: say },
       open: () => this.#channel()
     })
@@ -156,6 +157,7 @@ export class KubeScheduler {
       journal.say(`${who} < ${post.verb} ${post.call?.uid ?? ''} ${answer.text.slice(0, 160)}`)
     if (post.lost) {
       journal.sees('answer to kube-scheduler lost')
+      if (post.call) this.#parts.lost(post.call)
       // A reset is heard of, a blackhole is not.
       if (post.body.length % 2 === 0) clock.after(faults.latency(), () => post.reject(new Error('connection reset')))
       return

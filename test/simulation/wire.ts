@@ -62,7 +62,8 @@ export class Wire implements ApiServer {
     const fate = faults.fate(write)
     witness.sent(request)
     if (write) journal.say(`${who} ${labelOf(request)}${fate === 'answered' ? '' : ` (${fate})`}`)
-    if (request.path.endsWith('/binding')) this.bindings.set(request, nodeIn(request))
+    const isBinding = request.path.endsWith('/binding')
+    if (isBinding) this.bindings.set(request, nodeIn(request))
     const exchange = Promise.withResolvers<ApiResponse>()
     const client = { hasGivenUp: false }
     const settle = (how: () => void): void => {
@@ -93,7 +94,7 @@ export class Wire implements ApiServer {
       'lost before': () => this.#later(faults.latency(), reset),
       'lost after': () =>
         this.#later(faults.latency(), () => {
-          carryOut()
+          if (carryOut()?.status === 201 && isBinding) journal.sees('bind reply lost')
           if (chance.is(0.7)) this.#later(faults.latency(), reset)
         }),
       late: () =>
@@ -103,6 +104,7 @@ export class Wire implements ApiServer {
         }),
       stuck: () => this.#later(chance.between(1_000, 12_000), () => this.#reply(carryOut(), answer)),
       twice: () => {
+        if (isBinding) journal.sees('bind sent twice')
         if (write) this.#later(chance.between(0, 3_000), carryOut)
         this.#later(faults.latency(), () => this.#reply(carryOut(), answer))
       },

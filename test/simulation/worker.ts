@@ -32,3 +32,6 @@ process.on('message', (seed: number) => {
     }
   )
 })
+
+// Whoever asked is gone.
+process.on('disconnect', () => process.exit(0))

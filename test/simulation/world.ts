@@ -93,12 +93,14 @@ export class World {
 
   startScheduler(pair: Pair): void {
     if (pair.scheduler || !pair.leads) return
-    const { truth, clock, chance, faults, journal } = this
+    const { truth, clock, chance, faults, journal, invariants } = this
     journal.say(`${pair.name}: kube-scheduler starts`)
     pair.scheduler = new KubeScheduler({
       ...{ who: `${pair.name}/scheduler`, truth, clock, chance, faults, journal },
       muster: () => pair.muster,
-      answered: (_call, text) => this.#answered(text)
+      answered: (_call, text) => this.#answered(text),
+      // It gives the room away once more before its watch shows that it is taken.
+      lost: ({ node }) => invariants.tainted.add(node)
     })
   }
 
