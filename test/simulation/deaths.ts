@@ -48,7 +48,8 @@ async function deathOf(mutant: Mutant, most: number): Promise<Death> {
 
 /** One line of the table: name, file, text and text, what noticed it. */
 export function row({ mutant: { name, file, from, to }, seeds, broken }: Death): string {
-  const oneLine = (text: string): string => JSON.stringify(text).slice(1, -1)
   const end = broken === undefined ? `SURVIVED ${seeds} seeds` : `after ${seeds} seeds: ${broken.slice(0, 110)}`
   return `| ${name} | ${file} | ${oneLine(from)} → ${oneLine(to)} | ${end} |`
 }
+
+const oneLine = (text: string): string => JSON.stringify(text).slice(1, -1)

@@ -2,6 +2,7 @@ import type { KubeObject } from '../../extender/embedded/store/objects.ts'
 import type { GangReport } from '../../extender/gangs/report.ts'
 import { object, text } from '../../extender/json.ts'
 import type { ApiRequest, ApiResponse } from '../../extender/kubernetes/api-server.ts'
+import { endingMark } from '../../policies/names.ts'
 import type { Pod } from '../../policies/types.ts'
 import type { VirtualClock } from '../gangs/virtual-clock.ts'
 import { type ApiTruth, targetOf } from './api-truth.ts'
@@ -96,13 +97,23 @@ export class Invariants {
     if (request.method === 'DELETE') return this.fail(`I3: ${pod} is deleted and not evicted`)
     if (uidIn(request) === undefined) return this.fail(`I6: ${part ?? 'a patch'} of ${pod} names no uid`)
     if (part === 'binding') this.#bindingSent(pair, pod, request)
-    if (part === 'eviction') this.#evictionSent(pair, pod)
+    if (part === 'eviction' && !this.#isEnding(pod)) this.#victim(pair, pod)
+    if (endingMarkIn(request)) this.#victim(pair, pod)
+  }
+
+  /** A gang that is ended whole is marked before the first of it goes: whoever comes after finishes that. */
+  #isEnding(pod: string): boolean {
+    const victim = this.#parts.truth.pods().find(each => keyOf(each) === pod)
+    if (!victim || gangNameOf(victim) === '') return false
+    const siblings = this.#parts.truth.pods().filter(each => isSibling(each, victim))
+    return siblings.some(({ metadata }) => metadata.annotations?.[endingMark] !== undefined)
   }
 
   #bindingSent(pair: Pair, pod: string, request: ApiRequest): void {
     const node = nodeIn(request)
     const uid = uidIn(request)
-    const call = [...(pair.scheduler?.calls ?? [])].find(each => each.uid === uid && each.node === node)
+    const calls = [...(pair.muster?.calls ?? [])]
+    const call = calls.findLast(each => each.uid === uid && each.node === node && !each.gone)
     if (!call) return this.fail(`I6: ${pod} is bound to ${node}, and kube-scheduler does not ask for it`)
     const late = this.#parts.clock.now() - (call.arrivedAt + timing.bindTimeoutMs - writeMarginMs)
     if (late > 0) this.fail(`I6: a binding of ${pod} starts ${late} ms after its deadline`)
@@ -124,7 +135,7 @@ export class Invariants {
     )
     if (members.some(each => muster.state.nodeOf(each) !== undefined && each.phase !== 'Failed')) return
     const min = Number(pod.annotations.get('muster.dev/min-member'))
-    const calls = new Set([...(pair.scheduler?.calls ?? [])].map(({ uid }) => uid))
+    const calls = new Set([...muster.calls].filter(({ gone }) => !gone).map(({ uid }) => uid))
     const here = members.filter(({ uid }) => calls.has(uid)).length
     if (here < min) this.fail(`I2: ${name} is bound first, and of its gang ${here} of ${min} have come to the barrier`)
     if (annotations['muster.dev/plan-members'] === undefined)
@@ -140,18 +151,13 @@ export class Invariants {
   }
 
   /** I3: whoever goes has less right to its room than somebody who is planned there. */
-  #evictionSent(pair: Pair, name: string): void {
-    const { truth } = this.#parts
-    const [namespace = '', podName = ''] = name.split('/')
-    const victim = truth.pod(namespace, podName)
+  #victim(pair: Pair, name: string): void {
+    const victim = this.#parts.truth.pods().find(pod => keyOf(pod) === name)
     if (!victim || victim.metadata.deletionTimestamp !== undefined) return
     const priority = priorityOf(victim)
-    const reports = pair.muster?.gangs() ?? []
-    const preemptors = reports.filter(({ plan }) => plan?.leaving.includes(name))
-    const siblings = gangNameOf(victim) === '' ? [victim] : truth.pods().filter(pod => isSibling(pod, victim))
-    const isEnding = siblings.some(pod => pod.metadata.annotations?.['muster.dev/ending'] !== undefined)
-    if (preemptors.length === 0 && !isEnding) this.fail(`I3: ${name} is evicted, and no plan needs its room`)
-    if (preemptors.length > 0 && !preemptors.some(gang => gang.priority > priority))
+    const preemptors = (pair.muster?.gangs() ?? []).filter(({ plan }) => plan?.leaving.includes(name))
+    if (preemptors.length === 0) this.fail(`I3: ${name} is evicted, and no plan needs its room`)
+    else if (!preemptors.some(gang => gang.priority > priority))
       this.fail(`I3: ${name} of priority ${priority} is evicted for ${preemptors.map(gang => gang.name).join()}`)
   }
 
@@ -217,6 +223,9 @@ export const keyOf = ({ metadata: { namespace, name } }: KubeObject): string => 
 function isSibling(pod: KubeObject, other: KubeObject): boolean {
   return pod.metadata.namespace === other.metadata.namespace && gangNameOf(pod) === gangNameOf(other)
 }
+
+const endingMarkIn = ({ body }: ApiRequest): boolean =>
+  object(object(object(body).metadata).annotations)[endingMark] !== undefined
 
 /** Of a binding or patch in its metadata, of an eviction in its preconditions. */
 function uidIn({ body }: ApiRequest): string | undefined {

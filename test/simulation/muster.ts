@@ -23,6 +23,20 @@ import { muster as musterProfile } from '../../policies/index.ts'
 import { timing } from './timing.ts'
 import { Wire, type WireParts } from './wire.ts'
 
+/** A bind call of kube-scheduler that muster has not answered yet. */
+export type BindCall = {
+  readonly uid: string
+  /** `namespace/name`. */
+  readonly pod: string
+  readonly node: string
+  /** When muster got it. */
+  arrivedAt: number
+  /** muster has heard that nobody waits for the answer any more. */
+  gone: boolean
+  /** How often muster has asked the API server for it. */
+  writes: number
+}
+
 /** It only remembers what equals what, so all lives may share one: its tables are large. */
 export const projector = new Projector({ keepAnnotation: keepsAnnotation })
 
@@ -47,6 +61,8 @@ export class Muster {
   /** What the present life has seen of the cluster. */
   state = new State()
   alive = true
+  /** Those that have no answer yet; a pod may have two after a timeout. */
+  readonly calls = new Set<BindCall>()
 
   constructor(parts: MusterParts) {
     this.#parts = parts
@@ -96,6 +112,13 @@ export class Muster {
 
   get ready(): boolean {
     return this.alive && this.#lives.ready
+  }
+
+  took(call: BindCall, signal: AbortSignal): void {
+    call.arrivedAt = this.#parts.clock.now()
+    call.gone = signal.aborted
+    signal.addEventListener('abort', () => (call.gone = true))
+    this.calls.add(call)
   }
 
   /** Calls back when the process ends; the answer takes that back. */

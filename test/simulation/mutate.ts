@@ -14,10 +14,15 @@ registerHooks({
   load(url, context, next) {
     const loaded = next(url, context)
     if (url !== target) return loaded
-    const source = String(loaded.source)
-    const parts = source.split(mutant.from)
+    const parts = textOf(loaded.source).split(mutant.from)
     if (parts.length !== 2)
       throw new Error(`mutant ${name}: ${mutant.file} has ${JSON.stringify(mutant.from)} ${parts.length - 1} times`)
     return { ...loaded, source: parts.join(mutant.to) }
   }
 })
+
+function textOf(source: unknown): string {
+  if (typeof source === 'string') return source
+  if (source instanceof Uint8Array) return Buffer.from(source).toString()
+  throw new TypeError(`mutant ${name}: ${mutant?.file} is not loaded as text`)
+}

@@ -18,7 +18,10 @@ export async function simulateAll(
   { workers = availableParallelism(), execArgv = [], env = {} }: PoolOptions = {}
 ): Promise<void> {
   const children = Array.from({ length: workers }, () =>
-    fork(new URL('./worker.ts', import.meta.url), { execArgv: [...execArgv], env: { ...process.env, ...env } })
+    fork(new URL('./worker.ts', import.meta.url), {
+      execArgv: [...execArgv],
+      env: { ...process.env, NODE_OPTIONS: '', ...env }
+    })
   )
   let goesOn = true
   const work = async (child: ChildProcess): Promise<void> => {

@@ -8,20 +8,8 @@ import type { ApiTruth } from './api-truth.ts'
 import type { Chance } from './chance.ts'
 import type { Faults } from './faults.ts'
 import type { Journal } from './journal.ts'
-import { type Muster, projector } from './muster.ts'
+import { type BindCall, type Muster, projector } from './muster.ts'
 import { timing } from './timing.ts'
-
-/** A bind call of kube-scheduler that muster has not answered yet. */
-export type BindCall = {
-  readonly uid: string
-  /** `namespace/name`. */
-  readonly pod: string
-  readonly node: string
-  /** When muster got it. */
-  arrivedAt: number
-  /** How often muster has asked the API server for it. */
-  writes: number
-}
 
 export type KubeSchedulerParts = {
   readonly who: string
@@ -49,8 +37,6 @@ const config = {
 
 /** kube-scheduler's loop, whose watches lag and whose calls to muster take a while or get lost. */
 export class KubeScheduler {
-  /** Bind calls that muster has, by no key: a pod may have two after a timeout. */
-  readonly calls = new Set<BindCall>()
   readonly #parts: KubeSchedulerParts
   readonly #loop: Scheduler
   readonly #stopClock: () => void
@@ -141,16 +127,13 @@ export class KubeScheduler {
     const server = muster()
     if (!this.alive) return
     if (!server?.alive) return post.reject(new Error('connection refused'))
-    if (post.call) {
-      post.call.arrivedAt = clock.now()
-      this.calls.add(post.call)
-    }
+    if (post.call) server.took(post.call, post.hangUp.signal)
     this.#open.add(post.hangUp)
     const stopWatching = this.#dieWith(server, post)
     const answer = await server.answer(post.verb, Buffer.from(post.body), post.hangUp.signal)
     stopWatching()
     this.#open.delete(post.hangUp)
-    if (post.call) this.calls.delete(post.call)
+    if (post.call) server.calls.delete(post.call)
     if (!server.alive || !this.alive) return
     if (post.call) answered(post.call, answer.text)
     if (post.verb !== 'filter')
@@ -167,15 +150,12 @@ export class KubeScheduler {
 
   /** A connection to a process that ends is reset. */
   #dieWith(server: Muster, post: Post): () => void {
-    return server.onEnd(() => {
-      if (post.call) this.calls.delete(post.call)
-      post.reject(new Error('connection reset'))
-    })
+    return server.onEnd(() => post.reject(new Error('connection reset')))
   }
 
   #opened(body: string): BindCall {
     const { PodUID: uid, PodNamespace, PodName, Node: node } = JSON.parse(body) as Record<string, string>
-    return { uid: uid!, node: node!, pod: `${PodNamespace}/${PodName}`, arrivedAt: 0, writes: 0 }
+    return { uid: uid!, node: node!, pod: `${PodNamespace}/${PodName}`, arrivedAt: 0, gone: false, writes: 0 }
   }
 }
 

@@ -38,7 +38,7 @@ export async function simulate(seed: number, { whole = false } = {}): Promise<Re
   if (weather !== 'fair' && chance.is(0.5)) world.faults.change()
   for (let count = chance.between(8, 40); count > 0 && invariants.broken.length === 0; count -= 1) {
     happen(world, weather)
-    await world.run(chance.one([0, 3, 10, 30, 100, 500, 1_500, 6_000]) ?? 0)
+    await world.run(chance.one([0, 3, 10, 30, 100, 500, 1_500, 6_000, 20_000]) ?? 0)
   }
   world.heal(cores)
   await world.run(restMs)

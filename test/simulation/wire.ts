@@ -57,6 +57,7 @@ export class Wire implements ApiServer {
   }
 
   request(request: ApiRequest): Promise<ApiResponse> {
+    if (!this.#alive) return new Promise(() => {})
     const { clock, chance, faults, journal, witness, who } = this.#parts
     const write = request.method !== 'GET'
     const fate = faults.fate(write)

@@ -114,8 +114,7 @@ export class World {
     const { muster } = pair
     if (!muster) return
     this.journal.say(`${pair.name}: muster ends`)
-    const atBarrier = [...(pair.scheduler?.calls ?? [])].length
-    if (atBarrier > 1) this.journal.sees('crash with members at the barrier')
+    if (muster.calls.size > 1) this.journal.sees('crash with members at the barrier')
     if (this.#isBetweenWrites()) this.journal.sees('crash between two writes')
     for (const node of muster.wire.bindings.values()) this.invariants.tainted.add(node)
     muster.kill()
@@ -186,10 +185,10 @@ export class World {
   /** Every version before now is forgotten, and whoever watches hears so. */
   expire(): void {
     this.truth.compact()
-    for (const { muster, scheduler } of this.pairs) {
+    for (const { muster } of this.pairs) {
       if (!muster?.wire.expire()) continue
       this.journal.sees('410 on a watch')
-      if ((scheduler?.calls.size ?? 0) > 0) this.journal.sees('410 during a barrier')
+      if (muster.calls.size > 0) this.journal.sees('410 during a barrier')
     }
   }
 
