@@ -163,9 +163,11 @@ export class Evictions {
       account?.evicted.add(pod.uid)
       if (account?.inVain) metrics.wastedEvictions.inc()
     } else if (result.outcome === 'refused') this.#bar({ gang, ending }, pod, result.message)
-    else if (result.outcome === 'failed') {
-      log.warn({ gang, pod: nameOf(pod), reason: result.message }, 'an eviction failed; retrying')
-      this.#retry(ending ?? gang, pod.uid, result.retryAfterMs ?? 0)
+    else if (result.outcome !== 'gone') {
+      // A conflict is no word on whether the pod stays: as long as it does, it is asked for again.
+      const { message, retryAfterMs = 0 } = result.outcome === 'failed' ? result : { message: 'a conflict' }
+      log.warn({ gang, pod: nameOf(pod), reason: message }, 'an eviction failed; retrying')
+      this.#retry(ending ?? gang, pod.uid, retryAfterMs)
     }
   }
 

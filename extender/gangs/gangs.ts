@@ -109,8 +109,11 @@ export class Gangs {
     if (!pod) return absent
     if (pod.nodeName === node) return ''
     // A member is assumed only once its binding is known to have succeeded.
-    if (this.#roster.keyOf(pod) !== undefined) return state.nodeOf(pod) === node ? '' : this.#commit.bind(pod, call)
-    return this.#guard.bind(pod, call)
+    const isMember = this.#roster.keyOf(pod) !== undefined
+    if (isMember && state.nodeOf(pod) === node) return ''
+    const answer = await (isMember ? this.#commit : this.#guard).bind(pod, call)
+    if (signal.aborted) this.#guard.doubt()
+    return answer
   }
 
   /** False where one of them is protected, or leaves for somebody else already. */

@@ -11,6 +11,8 @@ import type { BindCall } from './commit.ts'
 
 /** How long a binding whose reply was lost counts as done before the watch must have shown it. */
 const unknownMs = 30_000
+/** After so long kube-scheduler's own watch has shown it the bindings whose answers it never got. */
+const doubtMs = 10_000
 
 export type GuardParts = {
   readonly state: State
@@ -31,6 +33,8 @@ export class Guard {
   readonly #running = new Map<string, { readonly node: string; readonly answer: Promise<string> }>()
   /** Uids of pods whose binding may have happened. */
   readonly #unknown = new Set<string>()
+  /** Monotonic: until then kube-scheduler may count room as free that is taken. */
+  #doubtUntil: number | undefined
 
   constructor(parts: GuardParts) {
     this.#parts = parts
@@ -60,6 +64,11 @@ export class Guard {
     return held.length === 0 || shortOf(cleared(left, held), [pod, ...claimedOn(held, node)]) === undefined
   }
 
+  /** kube-scheduler has gone without its answer: it believes the room free, whatever became of the binding. */
+  doubt(): void {
+    this.#doubtUntil = this.#parts.clock.now() + doubtMs
+  }
+
   /** Binds an ordinary pod; the answer is the error text for kube-scheduler, empty when the pod is on its node. */
   bind(pod: Pod, call: BindCall): Promise<string> {
     const running = this.#running.get(pod.uid)
@@ -75,7 +84,7 @@ export class Guard {
     // The filter answer named many nodes, and a gang may have been planned on this one since.
     if (this.bars(pod, call.node)) return 'the room on this node is held for a gang; the pod is scheduled again'
     // kube-scheduler forgets a binding whose reply it lost, and would give its room away a second time.
-    if (state.hasAssumed(call.node) && !this.#fits(pod, call.node, [])) {
+    if (this.#isInDoubt(call.node) && !this.#fits(pod, call.node, [])) {
       return 'the room on this node is taken by a binding under way; the pod is scheduled again'
     }
     for (const hold of ledger.on(call.node)) {
@@ -88,6 +97,13 @@ export class Guard {
     const { namespace, name, uid } = pod
     const result = await binder.bind({ namespace, name, uid, node: call.node, annotations: {} }, call)
     return this.#settle(uid, result)
+  }
+
+  /** Else kube-scheduler knows best who fits; a life that has just begun cannot know which answers were lost before. */
+  #isInDoubt(node: string): boolean {
+    const now = this.#parts.clock.now()
+    this.#doubtUntil ??= now + doubtMs
+    return now < this.#doubtUntil || this.#parts.state.hasAssumed(node)
   }
 
   #settle(uid: string, result: BindResult): string {

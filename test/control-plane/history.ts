@@ -54,6 +54,15 @@ export class History {
     return [...twice]
   }
 
+  /** What no history may show: a pod on two nodes, or a gang bound in part for longer than so many milliseconds. */
+  problems(partialMs: number, now?: number): readonly string[] {
+    const late = [...this.longestPartial(now)].filter(([, time]) => time > partialMs)
+    return [
+      ...this.boundTwice().map(pod => `I5: ${pod} was on two nodes`),
+      ...late.map(([gang, time]) => `I2: ${gang} was bound in part for ${Math.round(time)} ms`)
+    ]
+  }
+
   /** Pods of a gang (`namespace/name`) that were ever seen with a node. */
   everBound(gang: string): readonly string[] {
     return [...new Set(this.#entries.filter(entry => entry.gang === gang && entry.node !== '').map(entry => entry.pod))]

@@ -15,7 +15,7 @@ import type { VirtualClock } from './virtual-clock.ts'
 type Limits = Parameters<Binder['bind']>[1]
 
 /** What happens to one write: it may fail before it takes effect, or its answer may be lost after. */
-export type Fault = 'none' | 'refused' | 'lost before' | 'lost after'
+export type Fault = 'none' | 'refused' | 'conflict' | 'lost before' | 'lost after'
 
 /** Whoever watches gets every change in order, each after a delay. */
 type Watcher = { readonly state: State; readonly delay: () => number; last: number; alive: boolean }
@@ -127,6 +127,7 @@ export class ModelApi {
     const fault = this.fault(write)
     await this.#pause()
     if (!isAlive() && fault !== 'none') return never()
+    if (fault === 'conflict') return { outcome: 'conflict' }
     if (fault === 'refused' || fault === 'lost before') return { outcome: 'failed', message: 'the API server is tired' }
     const result = apply()
     if (!isAlive()) return never()

@@ -315,8 +315,8 @@ t.test('a budget that is known is not even tried', async t => {
   t.match(evicted(h), [/kept/])
 })
 
-t.test('S2.24 S3.30 an eviction whose answer is lost is asked for again, and happens once', async t => {
-  for (const fault of ['lost before', 'lost after'] as const) {
+t.test('S2.24 S3.30 an eviction without a clear answer is asked for again, and happens once', async t => {
+  for (const fault of ['lost before', 'lost after', 'conflict'] as const) {
     const h = harness({ nodes: nodes(1, 'n', oneSlot), pods: [runs('v', 'n-0'), ...urgent('g', 1)] })
     let times = 0
     h.api.fault = write => (write.verb === 'evict' && times++ === 0 ? fault : 'none')

@@ -201,3 +201,29 @@ t.test('what happens to a plan that has not begun', async t => {
     t.strictSame([h.held, h.nominated], [held, held], name)
   }
 })
+
+const alone = (name: string): PodBuilder => pod(name).cpu(1000)
+/** What kube-scheduler hears within so short a time. */
+async function answered(h: ReturnType<typeof harness>, answer: Promise<string>): Promise<string> {
+  await h.run(100)
+  return answer
+}
+
+t.test('a new life gives no room away of whose binding kube-scheduler may not have heard, for a while', async t => {
+  const h = harness({ scheduler: false, nodes: slots.slice(0, 1), pods: [alone('o').on('n-0'), alone('p')] })
+  h.restart()
+  t.match(await answered(h, h.bind('p', 'n-0')), /taken by a binding under way/)
+  await h.run(10_000)
+  t.equal(await answered(h, h.bind('p', 'n-0')), '', 'then kube-scheduler knows best who fits')
+})
+
+t.test('when kube-scheduler goes without its answer, the room is not given away a second time', async t => {
+  const h = harness({ scheduler: false, nodes: slots, pods: ['o', 'p', 'q'].map(alone) })
+  await answered(h, h.bind('q', 'n-1'))
+  await h.run(10_000)
+  const hungUp = new AbortController()
+  const answer = h.bind('o', 'n-0', hungUp.signal)
+  hungUp.abort()
+  t.equal(await answered(h, answer), '', 'what is under way is waited for')
+  t.match(await answered(h, h.bind('p', 'n-0')), /taken by a binding under way/)
+})

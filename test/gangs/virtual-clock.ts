@@ -1,14 +1,12 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Clock } from '../../extender/clock.ts'
 
-type Timer = { readonly at: number; readonly order: number; readonly task: () => void }
+type Timer = { readonly at: number; readonly task: () => void }
 
 /** Time that moves only when it is told to: equal runs see equal times, and equal orders at equal times. */
 export class VirtualClock implements Clock {
   #now = 1_000
-  #order = 0
   readonly #timers: Timer[] = []
-  readonly #cancelled = new WeakSet<Timer>()
   /** Called after each step, once everything that it made possible has happened. */
   onStep: () => void = () => {}
   /** How much time passes between two looks at the clock, in milliseconds; a real one never stands still. */
@@ -26,15 +24,30 @@ export class VirtualClock implements Clock {
   }
 
   after(ms: number, task: () => void): () => void {
-    const timer = { at: this.#now + ms, order: this.#order++, task }
-    const index = this.#timers.findLastIndex(other => other.at <= timer.at)
-    this.#timers.splice(index + 1, 0, timer)
-    return () => this.#cancelled.add(timer)
+    const timer = { at: this.#now + ms, task }
+    this.#timers.splice(this.#indexAfter(timer.at), 0, timer)
+    return () => this.#cancel(timer)
+  }
+
+  /** By halving: where a timer of that time comes after all that are due by then. */
+  #indexAfter(at: number): number {
+    let [low, high] = [0, this.#timers.length]
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.#timers[middle]?.at ?? 0) <= at) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  #cancel(timer: Timer): void {
+    const index = this.#timers.indexOf(timer)
+    if (index >= 0) this.#timers.splice(index, 1)
   }
 
   /** Timers that nobody cancelled. */
   get pending(): number {
-    return this.#timers.filter(timer => !this.#cancelled.has(timer)).length
+    return this.#timers.length
   }
 
   /** A clock whose timers never fire again once it is stopped, as those of a process that ended. */
@@ -56,7 +69,6 @@ export class VirtualClock implements Clock {
       const next = this.#timers[0]
       if (!next || next.at > end) break
       this.#timers.shift()
-      if (this.#cancelled.has(next)) continue
       this.#now = Math.max(this.#now, next.at)
       next.task()
       await turn()

@@ -1,11 +1,10 @@
-import { readFileSync } from 'node:fs'
-import { Agent, request } from 'undici'
 import { nodeInfo } from '../../../policies/snapshot.ts'
 import type { Clock } from '../../clock.ts'
 import { reasonOf } from '../../errors.ts'
 import type { KubeObject } from '../store/objects.ts'
+import type { Channel, OpenChannel } from './channel.ts'
 import type { ExtenderConfig } from './config.ts'
-import { type Json, object, objects, text } from './json.ts'
+import { type Json, object, objects } from './json.ts'
 import type { NodeEntry, PodView, Projection } from './views.ts'
 import {
   ExtenderError,
@@ -19,31 +18,33 @@ import {
   wirePod
 } from './wire.ts'
 
-/** Go's transport keeps idle connections so long. */
-const idleMs = 90_000
-
 /** Victims on one node, most important first. */
 export type Victims = { readonly pods: readonly PodView[]; readonly violations: number }
 
-export type ExtenderParts = { readonly config: ExtenderConfig; readonly clock: Clock; readonly project: Projection }
+export type ExtenderParts = {
+  readonly config: ExtenderConfig
+  readonly clock: Clock
+  readonly project: Projection
+  readonly open: OpenChannel
+}
 
 /** One HTTP extender, as upstream's HTTPExtender talks to it. What fails throws ExtenderError. */
 export class Extender {
   readonly config: ExtenderConfig
   readonly #clock: Clock
   readonly #project: Projection
-  readonly #agent: Agent
+  readonly #channel: Channel
 
-  constructor({ config, clock, project }: ExtenderParts) {
+  constructor({ config, clock, project, open }: ExtenderParts) {
     this.config = config
     this.#clock = clock
     this.#project = project
-    this.#agent = new Agent({ keepAliveTimeout: idleMs, headersTimeout: 0, bodyTimeout: 0, connect: tlsOf(config.tls) })
+    this.#channel = open(config.tls)
   }
 
   /** Cuts off what is under way. */
-  async close(): Promise<void> {
-    await this.#agent.destroy()
+  close(): Promise<void> {
+    return this.#channel.close()
   }
 
   /** Whether a container asks for a resource that this extender manages; all pods where it manages none. */
@@ -138,28 +139,9 @@ export class Extender {
   }
 
   async #post(url: string, args: Json, signal: AbortSignal): Promise<unknown> {
-    const headers = { 'content-type': 'application/json' }
-    const options = { method: 'POST', headers, body: JSON.stringify(args), dispatcher: this.#agent, signal } as const
-    const { statusCode, body } = await request(url, options)
-    const answer = await body.text()
-    if (statusCode === 200) return JSON.parse(answer) as unknown
+    const { status, text: answer } = await this.#channel.post(url, JSON.stringify(args), signal)
+    if (status === 200) return JSON.parse(answer) as unknown
     const verb = url.slice(url.lastIndexOf('/') + 1)
-    throw new ExtenderError(`failed ${verb} with extender at URL ${url}, code ${statusCode}`)
-  }
-}
-
-/** Without a CA every certificate is taken: the scheme alone turns TLS on. */
-function tlsOf(tls: Json): object {
-  const part = (name: string): Buffer | undefined => {
-    if (text(tls[`${name}Data`]) !== '') return Buffer.from(text(tls[`${name}Data`]), 'base64')
-    return text(tls[`${name}File`]) === '' ? undefined : readFileSync(text(tls[`${name}File`]))
-  }
-  const [ca, cert, key] = [part('ca'), part('cert'), part('key')]
-  return {
-    rejectUnauthorized: ca !== undefined && tls.insecure !== true,
-    ...(ca && { ca }),
-    ...(cert && { cert }),
-    ...(key && { key }),
-    ...(text(tls.serverName) !== '' && { servername: text(tls.serverName) })
+    throw new ExtenderError(`failed ${verb} with extender at URL ${url}, code ${status}`)
   }
 }

@@ -3,6 +3,7 @@ import { reasonOf } from '../../errors.ts'
 import type { Client } from '../store/client.ts'
 import { Binder } from './binding.ts'
 import { Cache } from './cache.ts'
+import { httpChannel, type OpenChannel } from './channel.ts'
 import { schedulerConfig } from './config.ts'
 import { Cycle } from './cycle.ts'
 import type { Entry } from './entry.ts'
@@ -31,6 +32,8 @@ export type SchedulerOptions = {
   /** A KubeSchedulerConfiguration, as `muster scheduler-config` prints it. */
   readonly config: Readonly<Record<string, unknown>>
   readonly project: Projection
+  /** How extenders are reached; default over HTTP. */
+  readonly open?: OpenChannel
 }
 
 export type Scheduler = {
@@ -63,10 +66,10 @@ class Loop implements Scheduler {
   #running = false
   #stopped = false
 
-  constructor({ client, clock, random, log, config: document, project }: SchedulerOptions) {
+  constructor({ client, clock, random, log, config: document, project, open = httpChannel }: SchedulerOptions) {
     const config = schedulerConfig(document)
     const [cache, nominator, inTree] = [this.#cache, this.#nominator, new InTree(config.ignoredResources)]
-    const extenders = config.extenders.map(each => new Extender({ config: each, clock, project }))
+    const extenders = config.extenders.map(each => new Extender({ config: each, clock, project, open }))
     const { initialBackoffMs, maxBackoffMs } = config
     const queue = new SchedulingQueue({ clock, nominator, initialBackoffMs, maxBackoffMs, onReady: () => this.#wake() })
     const isOurs = (name: string): boolean => config.profiles.has(name)

@@ -1,0 +1,237 @@
+import type { KubeObject } from '../../extender/embedded/store/objects.ts'
+import type { GangReport } from '../../extender/gangs/report.ts'
+import { object, text } from '../../extender/json.ts'
+import type { ApiRequest, ApiResponse } from '../../extender/kubernetes/api-server.ts'
+import { endingMark } from '../../policies/names.ts'
+import type { Pod } from '../../policies/types.ts'
+import type { VirtualClock } from '../gangs/virtual-clock.ts'
+import { type ApiTruth, targetOf } from './api-truth.ts'
+import { type Cluster, coresOf, gangNameOf, isDone, isStanding, nodeOf, priorityOf, sizeOf } from './cluster.ts'
+import type { Journal } from './journal.ts'
+import type { Pair } from './pair.ts'
+import { timing } from './timing.ts'
+import { nodeIn } from './wire.ts'
+
+export type InvariantParts = {
+  readonly truth: ApiTruth
+  readonly cluster: Cluster
+  readonly clock: VirtualClock
+  readonly journal: Journal
+  readonly pairs: () => readonly Pair[]
+}
+
+/** What kube-scheduler's patience leaves: no write of muster's starts later. */
+const writeMarginMs = 1_000
+
+/** What must hold at every moment, whatever happens: asked of the API's truth, and of each write of muster's as it leaves. */
+export class Invariants {
+  /** What did not hold, in the order in which it was seen. */
+  readonly broken: string[] = []
+  /** Nodes where somebody from outside took room, or took it away: there capacity is not muster's to promise. */
+  readonly tainted = new Set<string>()
+  readonly #parts: InvariantParts
+  /** Gangs that have stood with their quorum or more, and those of which some stand and that once did. */
+  readonly #partial = new Set<string>()
+  readonly #whole = new Set<string>()
+  #seen = -1
+
+  constructor(parts: InvariantParts) {
+    this.#parts = parts
+  }
+
+  fail(what: string): void {
+    if (this.broken.length < 20 && !this.broken.includes(what)) this.broken.push(what)
+    this.#parts.journal.say(`BROKEN ${what}`)
+  }
+
+  /** After every step of the simulation. */
+  check(): void {
+    const { truth } = this.#parts
+    if (truth.version === this.#seen) return
+    this.#seen = truth.version
+    this.#capacity()
+    this.#gangs()
+  }
+
+  /** I1: what stands on a node, and what is held there, is not more than there is. */
+  #capacity(): void {
+    const pods = this.#parts.truth.pods()
+    const deciding = this.#parts.pairs().flatMap(({ muster }) => (muster?.ready ? [muster] : []))
+    const reports = deciding.length === 1 ? (deciding[0]?.gangs() ?? []) : []
+    const leaving = new Set(reports.flatMap(({ plan }) => plan?.leaving ?? []))
+    const held = heldBy(reports)
+    for (const node of this.#parts.cluster.nodes()) {
+      const { name } = node.metadata
+      if (this.tainted.has(name)) continue
+      const there = pods.filter(pod => nodeOf(pod) === name && !isDone(pod))
+      const toCome = pods.filter(pod => nodeOf(pod) === undefined && held.get(keyOf(pod)) === name)
+      const goes = (pod: KubeObject): boolean => leaving.has(keyOf(pod)) || pod.metadata.deletionTimestamp !== undefined
+      const used = sum(there)
+      const promised = sum(there.filter(pod => !goes(pod))) + sum(toCome)
+      if (used > coresOf(node) || promised > coresOf(node))
+        this.fail(
+          `I1: ${name} has ${coresOf(node)} cores; on it ${list(there)} (${used}), held ${list(toCome)} (${promised})`
+        )
+    }
+  }
+
+  #gangs(): void {
+    const { cluster, journal } = this.#parts
+    for (const [key, spec] of cluster.gangs) {
+      const standing = cluster.membersOf(spec).filter(isStanding).length
+      if (standing >= spec.min) {
+        if (!this.#whole.has(key)) journal.sees('gang bound whole')
+        if (this.#partial.delete(key)) journal.sees('partial gang repaired')
+        this.#whole.add(key)
+      } else if (standing > 0 && this.#whole.has(key)) this.#partial.add(key)
+      else this.#partial.delete(key)
+    }
+  }
+
+  /** Of a write of muster's that leaves now. */
+  sent(pair: Pair, request: ApiRequest): void {
+    if (request.method === 'GET') return
+    const { resource, part, namespace, name } = targetOf(request.path)
+    if (resource !== 'pods') return
+    const pod = `${namespace}/${name}`
+    if (request.method === 'DELETE') return this.fail(`I3: ${pod} is deleted and not evicted`)
+    if (uidIn(request) === undefined) return this.fail(`I6: ${part ?? 'a patch'} of ${pod} names no uid`)
+    if (part === 'binding') this.#bindingSent(pair, pod, request)
+    if (part === 'eviction' && !this.#isEnding(pod)) this.#victim(pair, pod)
+    if (endingMarkIn(request)) this.#victim(pair, pod)
+  }
+
+  /** A gang that is ended whole is marked before the first of it goes: whoever comes after finishes that. */
+  #isEnding(pod: string): boolean {
+    const victim = this.#parts.truth.pods().find(each => keyOf(each) === pod)
+    if (!victim || gangNameOf(victim) === '') return false
+    const siblings = this.#parts.truth.pods().filter(each => isSibling(each, victim))
+    return siblings.some(({ metadata }) => metadata.annotations?.[endingMark] !== undefined)
+  }
+
+  #bindingSent(pair: Pair, pod: string, request: ApiRequest): void {
+    const node = nodeIn(request)
+    const uid = uidIn(request)
+    const calls = [...(pair.muster?.calls ?? [])]
+    const call = calls.findLast(each => each.uid === uid && each.node === node && !each.gone)
+    if (!call) return this.fail(`I6: ${pod} is bound to ${node}, and kube-scheduler does not ask for it`)
+    const late = this.#parts.clock.now() - (call.arrivedAt + timing.bindTimeoutMs - writeMarginMs)
+    if (late > 0) this.fail(`I6: a binding of ${pod} starts ${late} ms after its deadline`)
+    call.writes += 1
+    if (call.writes === 1) this.#firstWrite(pair, pod, request)
+  }
+
+  /** I6 and I2: what is bound is planned there, by that plan, and begins with its whole quorum. */
+  #firstWrite(pair: Pair, name: string, request: ApiRequest): void {
+    const { muster } = pair
+    const pod = muster?.state.pod(uidIn(request) ?? '')
+    const gang = pod?.annotations.get('muster.dev/gang')
+    if (!muster || !pod || gang === undefined) return
+    const report = muster.gangs().find(each => each.namespace === pod.namespace && each.name === gang)
+    const annotations = object(object(object(request.body).metadata).annotations)
+    this.#planned(report, { pod, node: nodeIn(request), plan: text(annotations['muster.dev/plan']) })
+    const members = [...muster.state.pods()].filter(
+      each => each.namespace === pod.namespace && each.annotations.get('muster.dev/gang') === gang
+    )
+    if (members.some(each => muster.state.nodeOf(each) !== undefined && each.phase !== 'Failed')) return
+    const min = Number(pod.annotations.get('muster.dev/min-member'))
+    const calls = new Set([...muster.calls].filter(({ gone }) => !gone).map(({ uid }) => uid))
+    const here = members.filter(({ uid }) => calls.has(uid)).length
+    if (here < min) this.fail(`I2: ${name} is bound first, and of its gang ${here} of ${min} have come to the barrier`)
+    if (annotations['muster.dev/plan-members'] === undefined)
+      this.fail(`I9: the first binding of ${name}'s gang does not carry its plan`)
+  }
+
+  #planned(report: GangReport | undefined, bound: { pod: Pod; node: string; plan: string | undefined }): void {
+    const { pod, node, plan } = bound
+    const planned = report?.members.find(member => member.name === pod.name)?.planned
+    if (planned !== node) this.fail(`I6: ${pod.name} is bound to ${node}, and planned on ${planned}`)
+    if (report?.plan?.id !== plan)
+      this.fail(`I6: ${pod.name} is bound by plan ${plan}, and its gang's is ${report?.plan?.id}`)
+  }
+
+  /** I3: whoever goes has less right to its room than somebody who is planned there. */
+  #victim(pair: Pair, name: string): void {
+    const victim = this.#parts.truth.pods().find(pod => keyOf(pod) === name)
+    if (!victim || victim.metadata.deletionTimestamp !== undefined) return
+    const priority = priorityOf(victim)
+    const preemptors = (pair.muster?.gangs() ?? []).filter(({ plan }) => plan?.leaving.includes(name))
+    if (preemptors.length === 0) this.fail(`I3: ${name} is evicted, and no plan needs its room`)
+    else if (!preemptors.some(gang => gang.priority > priority))
+      this.fail(`I3: ${name} of priority ${priority} is evicted for ${preemptors.map(gang => gang.name).join()}`)
+  }
+
+  /** Of a write of muster's that the API server has carried out. */
+  carriedOut(request: ApiRequest, response: ApiResponse, hasGivenUp: boolean): void {
+    const { journal, truth } = this.#parts
+    const { part, namespace = '', name = '' } = targetOf(request.path)
+    const isDone = response.status < 300
+    if (part === 'binding') {
+      if (hasGivenUp) journal.sees('bind carried out after its caller had given up')
+      if (response.status === 409) journal.sees('bind answered 409')
+      const { metadata } = truth.pod(namespace, name) ?? {}
+      if (isDone && metadata?.uid !== uidIn(request)) this.fail(`I5: ${namespace}/${name} is bound for another pod`)
+    }
+    if (part === 'eviction') {
+      if (response.status === 429) journal.sees('PDB refusal')
+      if (response.status === 404) journal.sees('eviction of a gone pod')
+      if (isDone) this.#evicted(namespace, name)
+    }
+  }
+
+  #evicted(namespace: string, name: string): void {
+    const { journal, truth } = this.#parts
+    journal.sees('victim evicted')
+    const victim = truth.pod(namespace, name)
+    if (!victim || gangNameOf(victim) === '') return
+    const siblings = truth.pods().filter(pod => isSibling(pod, victim))
+    if (siblings.length > 1 && !siblings.some(isStanding)) journal.sees('gang evicted whole')
+  }
+
+  /** I9: a new life holds for gangs that have begun what their record says. */
+  tookOver(reports: readonly GangReport[]): void {
+    const { truth, journal } = this.#parts
+    for (const { namespace, name, plan, members } of reports) {
+      if (!plan?.firm) continue
+      const pods = truth.pods().filter(pod => pod.metadata.namespace === namespace && gangNameOf(pod) === name)
+      const record = pods.find(
+        ({ metadata: { annotations = {} } }) =>
+          annotations['muster.dev/plan'] === plan.id && annotations['muster.dev/plan-members'] !== undefined
+      )
+      if (!record) continue
+      journal.sees('crash of a begun gang taken over')
+      const nodes = JSON.parse(record.metadata.annotations?.['muster.dev/plan-members'] ?? '{}') as object
+      for (const member of members) {
+        const recorded = text(object(nodes)[member.name])
+        if (member.planned !== null && recorded !== undefined && member.planned !== recorded)
+          this.fail(`I9: ${name}/${member.name} was recorded on ${recorded} and is held on ${member.planned}`)
+      }
+    }
+  }
+}
+
+export function heldBy(reports: readonly GangReport[]): ReadonlyMap<string, string> {
+  const held = new Map<string, string>()
+  for (const { namespace, members } of reports)
+    for (const { name, planned, node } of members)
+      if (planned !== null && node === null) held.set(`${namespace}/${name}`, planned)
+  return held
+}
+
+export const keyOf = ({ metadata: { namespace, name } }: KubeObject): string => `${namespace}/${name}`
+
+function isSibling(pod: KubeObject, other: KubeObject): boolean {
+  return pod.metadata.namespace === other.metadata.namespace && gangNameOf(pod) === gangNameOf(other)
+}
+
+const endingMarkIn = ({ body }: ApiRequest): boolean =>
+  object(object(object(body).metadata).annotations)[endingMark] !== undefined
+
+/** Of a binding or patch in its metadata, of an eviction in its preconditions. */
+function uidIn({ body }: ApiRequest): string | undefined {
+  const { metadata, deleteOptions } = object(body)
+  return text(object(metadata).uid) ?? text(object(object(deleteOptions).preconditions).uid)
+}
+
+const sum = (pods: readonly KubeObject[]): number => pods.reduce((all, pod) => all + sizeOf(pod), 0)
+const list = (pods: readonly KubeObject[]): string => pods.map(keyOf).join(' ') || 'nothing'

@@ -1,0 +1,230 @@
+/** One way in which muster could be wrong: a text of one of its files that becomes another. */
+export type Mutant = {
+  readonly name: string
+  readonly file: string
+  readonly from: string
+  readonly to: string
+}
+
+const gangs = 'extender/gangs'
+const kubernetes = 'extender/kubernetes'
+
+/** What the simulation must notice. Each of them is a defect that somebody could write on a bad day. */
+export const mutants: readonly Mutant[] = [
+  {
+    name: 'a binding without the uid as precondition',
+    file: `${kubernetes}/bind-attempt.ts`,
+    from: 'metadata: { name, namespace, uid, annotations }',
+    to: 'metadata: { name, namespace, annotations }'
+  },
+  {
+    name: 'an eviction without the uid as precondition',
+    file: `${kubernetes}/evictor.ts`,
+    from: 'deleteOptions: { preconditions: { uid } }',
+    to: 'deleteOptions: {}'
+  },
+  {
+    name: 'bindings begin after the deadline',
+    file: `${gangs}/gangs.ts`,
+    from: 'deadline: asked + bindTimeoutMs - writeMarginMs',
+    to: 'deadline: asked + bindTimeoutMs + 10_000'
+  },
+  {
+    name: 'bindings go on when kube-scheduler has hung up',
+    file: `${kubernetes}/binder.ts`,
+    from: '!limits.signal?.aborted && this.#left(limits)',
+    to: 'this.#left(limits)'
+  },
+  {
+    name: 'members wait at the barrier when kube-scheduler has hung up',
+    file: `${gangs}/barrier.ts`,
+    from: "const onAbort = (): void => settle('kube-scheduler gave up waiting for this binding')",
+    to: 'const onAbort = (): void => {}'
+  },
+  {
+    name: 'a deleted member keeps its hold',
+    file: `${gangs}/keeper.ts`,
+    from: '      ledger.releaseMember(uid)\n      barrier.leave(gang.key, uid,',
+    to: '      barrier.leave(gang.key, uid,'
+  },
+  {
+    name: 'a bound member keeps its hold',
+    file: `${gangs}/coordinator.ts`,
+    from: 'if (pod.nodeName !== undefined) ledger.releaseMember(pod.uid)',
+    to: ''
+  },
+  {
+    name: 'a gang that is gone keeps its hold',
+    file: `${gangs}/keeper.ts`,
+    from: "    this.withdraw(key, 'all its members are gone')\n",
+    to: ''
+  },
+  {
+    name: 'holds never expire',
+    file: `${gangs}/keeper.ts`,
+    from: 'else if (clock.now() >= hold.expiresAt) {',
+    to: 'else if (clock.now() >= hold.expiresAt + 1e9) {'
+  },
+  {
+    name: 'the barrier opens one member too early',
+    file: `${gangs}/quorum.ts`,
+    from: 'return missing(gang, also).length === 0',
+    to: 'return missing({ ...gang, minMember: gang.minMember - 1 }, also).length === 0'
+  },
+  {
+    name: 'the barrier opens at once',
+    file: `${gangs}/commit.ts`,
+    from: 'if (!(hold.firm && placed(gang) > 0) && !isWhole(gang, waiting)) return',
+    to: ''
+  },
+  {
+    name: 'the others are bound beside the first',
+    file: `${gangs}/commit.ts`,
+    from: 'if (!(await first.bound)) return',
+    to: 'if (first.started && !(await first.bound)) return'
+  },
+  {
+    name: 'the first binding carries no plan',
+    file: `${gangs}/commit.ts`,
+    from: '{ [record.planMembers]: membersOf(hold) }',
+    to: '{}'
+  },
+  {
+    name: 'what is recorded is not taken over',
+    file: `${gangs}/adoption.ts`,
+    from: 'return placed(gang) > 0 ? fromRecord(gang) : fromNominations(gang)',
+    to: 'return placed(gang) > 0 ? undefined : fromNominations(gang)'
+  },
+  {
+    name: 'nominations of half a gang are taken over',
+    file: `${gangs}/adoption.ts`,
+    from: 'claims.size > 0 && isWhole(gang, claims)',
+    to: 'claims.size > 0'
+  },
+  {
+    name: 'the oldest record counts',
+    file: `${gangs}/adoption.ts`,
+    from: 'return epochB - epochA || countB - countA',
+    to: 'return epochA - epochB || countA - countB'
+  },
+  {
+    name: 'a lost answer is a failure',
+    file: `${kubernetes}/bind-attempt.ts`,
+    from: 'return wasNotSent(error) ? { retryAfterMs: 0 } : this.#lost()',
+    to: "return { outcome: 'late', message: 'lost' }"
+  },
+  {
+    name: 'an unknown outcome is a failure',
+    file: `${gangs}/commit.ts`,
+    from: '        this.#unknown.add(pod.uid)\n',
+    to: '        this.#unfirm(hold)\n'
+  },
+  {
+    name: 'a conflict is success',
+    file: `${kubernetes}/bind-attempt.ts`,
+    from: '      this.#mustLook = true\n      return this.#look()',
+    to: "      return { outcome: 'bound' }"
+  },
+  {
+    name: 'victims are deleted and not evicted',
+    file: `${kubernetes}/evictor.ts`,
+    from: "      method: 'POST',\n      path: `${podPath(ref)}/eviction`,",
+    to: "      method: 'DELETE',\n      path: podPath(ref),"
+  },
+  {
+    name: 'equals are evicted',
+    file: `${gangs}/bodies.ts`,
+    from: 'pods.filter(pod => outranks(rank, rankOf(pod)))',
+    to: 'pods.filter(pod => !outranks(rankOf(pod), rank))'
+  },
+  {
+    name: 'evictions begin although their plan is given up',
+    file: `${gangs}/evictions.ts`,
+    from: 'track.isSent = purpose.isWanted()',
+    to: 'track.isSent = true'
+  },
+  {
+    name: 'members are nominated before their victims have left',
+    file: `${gangs}/ledger.ts`,
+    from: 'return found && found.hold.leavers.size === 0 ? found : undefined',
+    to: 'return found'
+  },
+  {
+    name: 'room that is held for others counts as free',
+    file: `${gangs}/rooms.ts`,
+    from: 'ledger.claims(hold => hold.gang !== gang.key && which(hold))',
+    to: 'ledger.claims(() => false)'
+  },
+  {
+    name: 'only pods that run take room',
+    file: 'extender/state.ts',
+    from: 'if (node === undefined || isDone(pod)) return',
+    to: "if (node === undefined || pod.phase !== 'Running') return"
+  },
+  {
+    name: 'our own bindings are not overlaid',
+    file: 'extender/state.ts',
+    from: '    this.#assumed.set(pod.uid, node)\n',
+    to: ''
+  },
+  {
+    name: 'ordinary pods may take held room',
+    file: `${gangs}/guard.ts`,
+    from: 'return hold.firm || !outranks(this.#parts.rankOf(pod), hold.rank)',
+    to: 'return false'
+  },
+  {
+    name: 'a pod of another uid is still the same pod',
+    file: `${kubernetes}/object-store.ts`,
+    from: 'if (before && before.uid !== after?.uid) this.#drop(key, before)',
+    to: ''
+  },
+  {
+    name: 'a list that is older than what was seen is believed',
+    file: `${kubernetes}/reflector.ts`,
+    from: 'this.#version !== undefined && isOlder(end.resourceVersion, this.#version)',
+    to: 'this.#version === undefined'
+  },
+  {
+    name: 'a version that is too old is asked for again',
+    file: `${kubernetes}/reflector.ts`,
+    from: "      case 'expired':\n        this.#mustList = true\n",
+    to: "      case 'expired':\n"
+  },
+  {
+    name: 'a silent watch is believed for ever',
+    file: `${kubernetes}/watch.ts`,
+    from: '    this.bit = true\n    this.#abort()',
+    to: '    this.bit = true'
+  },
+  {
+    name: 'members are let go before their nominations are seen',
+    file: `${gangs}/reconciler.ts`,
+    from: 'if (gated.some(pod => pod.nominatedNodeName !== plannedNode(pod.uid))) return',
+    to: ''
+  },
+  {
+    name: 'nominations of a withdrawn plan stay',
+    file: `${gangs}/reconciler.ts`,
+    from: '    if (pod.nominatedNodeName === node) return\n',
+    to: '    if (pod.nominatedNodeName === node || node === undefined) return\n'
+  },
+  {
+    name: 'a node that is gone keeps its holds',
+    file: `${gangs}/coordinator.ts`,
+    from: 'if (this.#started) this.#parts.keeper.checkNode(name)',
+    to: ''
+  },
+  {
+    name: 'a plan may bind where it was planned before',
+    file: `${gangs}/commit.ts`,
+    from: 'return found?.claim.node === node ? found.hold : undefined',
+    to: 'return found?.hold'
+  },
+  {
+    name: 'gangs of one name are one gang, whatever their namespaces',
+    file: `${gangs}/dialects.ts`,
+    from: 'key: `${pod.namespace}/${row.dialect}/${named.id}`',
+    to: 'key: `all/${row.dialect}/${named.id}`'
+  }
+]

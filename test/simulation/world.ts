@@ -1,0 +1,214 @@
+import { History } from '../control-plane/history.ts'
+import type { Pod } from '../control-plane/objects.ts'
+import { VirtualClock } from '../gangs/virtual-clock.ts'
+import { ApiTruth } from './api-truth.ts'
+import { Chance } from './chance.ts'
+import { Cluster, isStanding, nodeOf } from './cluster.ts'
+import { Faults } from './faults.ts'
+import { heldBy, Invariants, keyOf } from './invariants.ts'
+import { Journal } from './journal.ts'
+import { Muster } from './muster.ts'
+import type { Pair } from './pair.ts'
+import { KubeScheduler } from './scheduler.ts'
+
+/** kube-scheduler's lease lasts so long after the last word of who held it, and is tried for so often. */
+const leaseMs = 15_000
+const retryMs = 2_000
+
+/** A cluster with two pairs of kube-scheduler and muster, of which one leads, and everything that may happen to them. */
+export class World {
+  readonly clock = new VirtualClock()
+  readonly chance: Chance
+  readonly journal: Journal
+  readonly truth: ApiTruth
+  readonly cluster: Cluster
+  readonly faults: Faults
+  readonly invariants: Invariants
+  /** What a watch without faults would have shown: read by the checker of the conformance tests. */
+  readonly history = new History()
+  readonly pairs: readonly Pair[] = ['muster-0', 'muster-1'].map(name => ({
+    ...{ name, scheduler: undefined, muster: undefined, leads: false }
+  }))
+  /** Lives of muster that have begun, in this world. */
+  #lives = 0
+  /** Until then two may have decided at once, or what one of them sent may still arrive. */
+  #murkyUntil = 0
+  #steps = 0
+
+  constructor(seed: number, whole = false) {
+    this.chance = new Chance(seed)
+    this.journal = new Journal(() => this.clock.now(), whole)
+    this.faults = new Faults(this.chance)
+    this.truth = new ApiTruth(this.clock, this.chance)
+    const { truth, clock, chance, journal } = this
+    this.cluster = new Cluster({ truth, clock, chance, journal })
+    this.invariants = new Invariants({ truth, cluster: this.cluster, clock, journal, pairs: () => this.pairs })
+    truth.api.watch('pods', ({ type, object }) => {
+      this.history.record({ type, object: object as unknown as Pod, at: clock.now() })
+      const node = nodeOf(object)
+      journal.say(`${type} ${keyOf(object)} ${object.metadata.resourceVersion} on ${node ?? '-'}`)
+      if (node !== undefined && clock.now() < this.#murkyUntil) this.invariants.tainted.add(node)
+    })
+    clock.onStep = () => {
+      this.#steps += 1
+      this.invariants.check()
+    }
+  }
+
+  get steps(): number {
+    return this.#steps
+  }
+
+  run(ms: number): Promise<void> {
+    return this.clock.advance(ms)
+  }
+
+  get leader(): Pair | undefined {
+    return this.pairs.find(({ leads }) => leads)
+  }
+
+  lead(pair: Pair): void {
+    pair.leads = true
+    this.startMuster(pair)
+    this.startScheduler(pair)
+  }
+
+  startMuster(pair: Pair): void {
+    if (pair.muster || !pair.leads) return
+    const epoch = ++this.#lives
+    const { truth, clock, chance, faults, journal, invariants } = this
+    journal.say(`${pair.name}: muster starts, life ${epoch}`)
+    pair.muster = new Muster({
+      ...{ who: pair.name, truth, clock, chance, faults, journal },
+      epoch: () => epoch,
+      tookOver: muster => invariants.tookOver(muster.gangs()),
+      broken: what => invariants.fail(what),
+      surprised: error => invariants.fail(`muster was surprised: ${String(error)}`),
+      witness: {
+        sent: request => invariants.sent(pair, request),
+        carriedOut: (request, response, { hasGivenUp }) => invariants.carriedOut(request, response, hasGivenUp)
+      }
+    })
+  }
+
+  startScheduler(pair: Pair): void {
+    if (pair.scheduler || !pair.leads) return
+    const { truth, clock, chance, faults, journal, invariants } = this
+    journal.say(`${pair.name}: kube-scheduler starts`)
+    pair.scheduler = new KubeScheduler({
+      ...{ who: `${pair.name}/scheduler`, truth, clock, chance, faults, journal },
+      muster: () => pair.muster,
+      answered: (_call, text) => this.#answered(text),
+      // It gives the room away once more before its watch shows that it is taken.
+      lost: ({ node }) => invariants.tainted.add(node)
+    })
+  }
+
+  #answered(text: string): void {
+    if (text.includes('plan was withdrawn')) this.journal.sees('plan withdrawn at the barrier')
+    if (text.includes('did not arrive in time')) this.journal.sees('barrier timed out')
+  }
+
+  /** kill -9 of muster alone. What it has sent may still arrive, and the next life cannot know. */
+  killMuster(pair: Pair): void {
+    const { muster } = pair
+    if (!muster) return
+    this.journal.say(`${pair.name}: muster ends`)
+    if (muster.calls.size > 1) this.journal.sees('crash with members at the barrier')
+    if (this.#isBetweenWrites()) this.journal.sees('crash between two writes')
+    for (const node of muster.wire.bindings.values()) this.invariants.tainted.add(node)
+    muster.kill()
+    pair.muster = undefined
+  }
+
+  killScheduler(pair: Pair): void {
+    if (!pair.scheduler) return
+    const isGatedNominee = this.truth.pods().some(pod => {
+      const { spec, status } = pod as unknown as Pod
+      return (spec.schedulingGates?.length ?? 0) > 0 && status.nominatedNodeName !== undefined
+    })
+    if (isGatedNominee) this.journal.sees('scheduler restarted with gated nominees')
+    this.journal.say(`${pair.name}: kube-scheduler ends`)
+    pair.scheduler.kill()
+    pair.scheduler = undefined
+  }
+
+  #isBetweenWrites(): boolean {
+    return [...this.cluster.gangs.values()].some(spec => {
+      const standing = this.cluster.membersOf(spec).filter(isStanding).length
+      return standing > 0 && standing < spec.min
+    })
+  }
+
+  /** Both processes of the leading pair end; the other one gets the lease when it has run out. */
+  failOver(pair: Pair, afterMs: number): void {
+    this.killMuster(pair)
+    this.killScheduler(pair)
+    pair.leads = false
+    const next = this.pairs.find(other => other !== pair)
+    this.clock.after(afterMs, () => {
+      if (next && !this.leader) this.lead(next)
+    })
+  }
+
+  crashPair(): void {
+    const { leader } = this
+    if (leader) this.failOver(leader, this.chance.between(leaseMs - retryMs, leaseMs + retryMs))
+  }
+
+  /** A rolling restart: the lease is given back. */
+  handOver(): void {
+    const { leader } = this
+    if (!leader) return
+    this.journal.sees('graceful handover')
+    this.failOver(leader, this.chance.between(0, retryMs))
+  }
+
+  /** The leader stalls longer than its lease and goes on for a while before it notices: two decide at once. */
+  overlap(): void {
+    const { leader } = this
+    const next = this.pairs.find(pair => pair !== leader && !pair.leads)
+    if (!leader || !next) return
+    this.journal.sees('leader overlap')
+    this.journal.say(`${next.name} leads beside ${leader.name}`)
+    const ms = this.chance.between(100, leaseMs)
+    this.#murkyUntil = this.clock.now() + ms + leaseMs
+    this.lead(next)
+    this.clock.after(ms, () => {
+      if (!next.leads) return
+      this.killMuster(leader)
+      this.killScheduler(leader)
+      leader.leads = false
+    })
+  }
+
+  /** Every version before now is forgotten, and whoever watches hears so. */
+  expire(): void {
+    this.truth.compact()
+    for (const { muster } of this.pairs) {
+      if (!muster?.wire.expire()) continue
+      this.journal.sees('410 on a watch')
+      if (muster.calls.size > 0) this.journal.sees('410 during a barrier')
+    }
+  }
+
+  /** Nothing goes wrong any more, and what went wrong outside is mended. */
+  heal(cores: number): void {
+    this.journal.say('the world heals')
+    this.faults.calm()
+    for (const { metadata } of this.cluster.nodes()) this.cluster.setNode(metadata.name, { cores, cordoned: false })
+    for (const budget of this.cluster.api.list('poddisruptionbudgets.policy').items)
+      this.cluster.setBudget(budget.metadata.namespace ?? '', budget.metadata.name, undefined)
+    if (!this.leader) this.lead(this.pairs[0]!)
+    for (const pair of this.pairs) {
+      this.startMuster(pair)
+      this.startScheduler(pair)
+    }
+  }
+
+  /** Where room is held, as `pod@node`. */
+  held(): readonly string[] {
+    const reports = this.leader?.muster?.gangs() ?? []
+    return [...heldBy(reports)].map(([pod, node]) => `${pod}@${node}`)
+  }
+}
