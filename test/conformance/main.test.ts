@@ -3,7 +3,11 @@ import { chmodSync, readdirSync, readFileSync, realpathSync, symlinkSync, writeF
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
+import { Stage } from '../../extender/cli/demo/stage.ts'
+import { View } from '../../extender/cli/demo/view.ts'
+import { ApiClient } from '../control-plane/client.ts'
 import { moduleFor, newest, pinnedRelease } from '../control-plane/kubernetes-module.ts'
+import type { ApiObject } from '../control-plane/objects.ts'
 import { onKind } from './kind.ts'
 import { leftOut } from './left-out.ts'
 import { report } from './upstream-report.ts'
@@ -91,6 +95,31 @@ t.test('--help names every way', async t => {
   for (const word of ['--kubeconfig', '--kind', '--upstream', '--minor', '--kubernetes', 'TEST_CASE'])
     t.ok(stdout.includes(word), word)
 })
+
+t.test(
+  '--kubeconfig plays on the cluster that is there, says what it leaves out, and leaves nothing behind',
+  async t => {
+    const stage = await Stage.open(new View({ write: () => true }))
+    t.teardown(() => stage.close())
+    // Without what tells the runner within that it runs in another one.
+    const { PATH, HOME } = process.env
+    const env = { PATH, HOME, TEST_CASE: 'takes all the room' }
+    const { stdout } = await run(process.execPath, [main, '--kubeconfig', stage.kubeconfig], { env })
+    t.match(stdout, /# a gated gang that takes all the room is bound whole\n/)
+    t.match(stdout, /\n4 passed, 0 failed, 0 skipped\n/, 'two scenarios')
+    for (const file of Object.keys(leftOut)) t.match(stdout, new RegExp(`^  ${file} +\\S`, 'm'))
+    const client = await ApiClient.of(stage.kubeconfig)
+    t.teardown(() => client.close())
+    const left = async (path: string) => {
+      const { items } = await client.get<{ items: readonly ApiObject[] }>(path)
+      return items.filter(
+        item => item.metadata.deletionTimestamp === undefined && JSON.stringify(item).includes('conformance')
+      )
+    }
+    for (const path of ['/api/v1/namespaces', '/api/v1/nodes', '/apis/scheduling.k8s.io/v1/priorityclasses'])
+      t.strictSame(await left(path), [], path)
+  }
+)
 
 t.test('every file of scenarios is played on any cluster or left out for a reason', async t => {
   const files = readdirSync(import.meta.dirname).filter(name => name.endsWith('.test.ts'))
