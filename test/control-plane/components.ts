@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Tools } from './build.ts'
 import type { Credentials } from './credentials.ts'
+import { nativeGangFlags, type NativeGangs, nativeGroupVersion } from './native-gangs.ts'
 import { answers } from './probe.ts'
 import { ManagedProcess, type ProcessSpec } from './process.ts'
 
@@ -47,7 +48,7 @@ export function etcd(site: Site, ports: { client: number; peer: number }): Manag
 export interface ApiServerOptions {
   readonly port: number
   readonly etcdPort: number
-  /** Turns on `scheduling.k8s.io/v1alpha2` and the gates of native gangs. */
+  /** Turns on the API and the gates of native gangs. */
   readonly nativeGangs: NativeGangs
   readonly ready: () => Promise<boolean>
 }
@@ -77,20 +78,10 @@ export function apiServer(site: Site, options: ApiServerOptions): ManagedProcess
       '--shutdown-delay-duration=0s',
       '--delete-collection-workers=16',
       ...nativeGangFlags(options.nativeGangs),
-      ...(options.nativeGangs ? ['--runtime-config=scheduling.k8s.io/v1alpha2=true'] : [])
+      ...(options.nativeGangs ? [`--runtime-config=${nativeGroupVersion}=true`] : [])
     ],
     ready: options.ready
   })
-}
-
-/** Whether Kubernetes' own gangs of 1.36 are on, and whether they may evict. */
-export type NativeGangs = boolean | 'preempting'
-
-/** Their feature gates. */
-function nativeGangFlags(on: NativeGangs): readonly string[] {
-  if (on === false) return []
-  const preemption = on === 'preempting' ? ',WorkloadAwarePreemption=true' : ''
-  return [`--feature-gates=GenericWorkload=true,GangScheduling=true${preemption}`]
 }
 
 /** kwok, which makes every node's pods run and vanish. */

@@ -1,4 +1,5 @@
 import type { Lab } from './lab.ts'
+import { nativeGroupVersion } from './native-gangs.ts'
 import { gangObjects, type NamedPod, podObject, type PodOptions } from './objects.ts'
 
 /** One way to ask for a gang. */
@@ -19,11 +20,11 @@ export function ways(
     ungated: { name: 'muster, ungated', pods: async () => gangObjects({ ...gang, gated: false }) },
     loose: { name: 'no gang, stock scheduler', pods: async () => single(size, rank) },
     native: {
-      name: 'native gang (alpha of 1.36)',
+      name: 'native gang',
       async pods(lab, namespace) {
         const spec = { schedulingPolicy: { gang: { minCount: size } }, ...rank }
         const group = { metadata: { name: 'gang' }, spec }
-        await lab.cluster.client.create(`/apis/scheduling.k8s.io/v1alpha2/namespaces/${namespace}/podgroups`, group)
+        await lab.cluster.client.create(`/apis/${nativeGroupVersion}/namespaces/${namespace}/podgroups`, group)
         return single(size, { ...rank, podGroup: 'gang' })
       }
     }
