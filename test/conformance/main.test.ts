@@ -81,6 +81,7 @@ const wrong: Readonly<Record<string, string>> = {
   '--kubeconfig here --minor 1.35': '--kubeconfig names a cluster that runs its own Kubernetes; leave out 1.35',
   '--minor 1.35 --kubernetes 1.37.2': 'give --minor or --kubernetes, not both',
   '--minor 1.35.4': '--minor 1.35.4 is no minor version; it is written as 1.37',
+  '--kubeconfig /nowhere/config': 'there is no kubeconfig /nowhere/config',
   '--kubernetes 1.35': '--kubernetes 1.35 is no release; it is written as 1.37.2'
 }
 for (const [words, want] of Object.entries(wrong)) {
@@ -159,7 +160,7 @@ replace (
 
 t.test('the report of the upstream specs says what was run and what came of it', async t => {
   const text = report({
-    ...{ date: '2026-11-30', release: '1.36.3', flags: ['--provider=skeleton'] },
+    ...{ date: '2026-11-30', release: '1.36.3', versions: { muster: '0.1.0', etcd: '3.6.8' }, flags: [] },
     outcomes: [
       { name: 'b | c', state: 'failed', seconds: 2 },
       { name: 'a', state: 'passed', seconds: 1.23 }
@@ -168,5 +169,6 @@ t.test('the report of the upstream specs says what was run and what came of it',
   })
   t.match(text, /\*\*1 of 2 passed\*\* in 3 s/)
   t.match(text, /\| a \| passed \| 1\.2 \|\n\| b \\\| c \| failed \| 2\.0 \|/)
+  t.match(text, /^muster 0\.1\.0, etcd 3\.6\.8; kube-apiserver, /m)
   t.match(text, /3 filter, 2 bind; 1 of them/)
 })
