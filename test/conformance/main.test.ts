@@ -3,7 +3,11 @@ import { chmodSync, readdirSync, readFileSync, realpathSync, symlinkSync, writeF
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
+import { Stage } from '../../extender/cli/demo/stage.ts'
+import { View } from '../../extender/cli/demo/view.ts'
+import { ApiClient } from '../control-plane/client.ts'
 import { moduleFor, newest, pinnedRelease } from '../control-plane/kubernetes-module.ts'
+import type { ApiObject } from '../control-plane/objects.ts'
 import { onKind } from './kind.ts'
 import { leftOut } from './left-out.ts'
 import { report } from './upstream-report.ts'
@@ -77,6 +81,7 @@ const wrong: Readonly<Record<string, string>> = {
   '--kubeconfig here --minor 1.35': '--kubeconfig names a cluster that runs its own Kubernetes; leave out 1.35',
   '--minor 1.35 --kubernetes 1.37.2': 'give --minor or --kubernetes, not both',
   '--minor 1.35.4': '--minor 1.35.4 is no minor version; it is written as 1.37',
+  '--kubeconfig /nowhere/config': 'there is no kubeconfig /nowhere/config',
   '--kubernetes 1.35': '--kubernetes 1.35 is no release; it is written as 1.37.2'
 }
 for (const [words, want] of Object.entries(wrong)) {
@@ -91,6 +96,31 @@ t.test('--help names every way', async t => {
   for (const word of ['--kubeconfig', '--kind', '--upstream', '--minor', '--kubernetes', 'TEST_CASE'])
     t.ok(stdout.includes(word), word)
 })
+
+t.test(
+  '--kubeconfig plays on the cluster that is there, says what it leaves out, and leaves nothing behind',
+  async t => {
+    const stage = await Stage.open(new View({ write: () => true }))
+    t.teardown(() => stage.close())
+    // Without what tells the runner within that it runs in another one.
+    const { PATH, HOME } = process.env
+    const env = { PATH, HOME, TEST_CASE: 'takes all the room' }
+    const { stdout } = await run(process.execPath, [main, '--kubeconfig', stage.kubeconfig], { env })
+    t.match(stdout, /# a gated gang that takes all the room is bound whole\n/)
+    t.match(stdout, /\n4 passed, 0 failed, 0 skipped\n/, 'two scenarios')
+    for (const file of Object.keys(leftOut)) t.match(stdout, new RegExp(`^  ${file} +\\S`, 'm'))
+    const client = await ApiClient.of(stage.kubeconfig)
+    t.teardown(() => client.close())
+    const left = async (path: string) => {
+      const { items } = await client.get<{ items: readonly ApiObject[] }>(path)
+      return items.filter(
+        item => item.metadata.deletionTimestamp === undefined && JSON.stringify(item).includes('conformance')
+      )
+    }
+    for (const path of ['/api/v1/namespaces', '/api/v1/nodes', '/apis/scheduling.k8s.io/v1/priorityclasses'])
+      t.strictSame(await left(path), [], path)
+  }
+)
 
 t.test('every file of scenarios is played on any cluster or left out for a reason', async t => {
   const files = readdirSync(import.meta.dirname).filter(name => name.endsWith('.test.ts'))
@@ -130,7 +160,7 @@ replace (
 
 t.test('the report of the upstream specs says what was run and what came of it', async t => {
   const text = report({
-    ...{ date: '2026-11-30', release: '1.36.3', flags: ['--provider=skeleton'] },
+    ...{ date: '2026-11-30', release: '1.36.3', versions: { muster: '0.1.0', etcd: '3.6.8' }, flags: [] },
     outcomes: [
       { name: 'b | c', state: 'failed', seconds: 2 },
       { name: 'a', state: 'passed', seconds: 1.23 }
@@ -139,5 +169,6 @@ t.test('the report of the upstream specs says what was run and what came of it',
   })
   t.match(text, /\*\*1 of 2 passed\*\* in 3 s/)
   t.match(text, /\| a \| passed \| 1\.2 \|\n\| b \\\| c \| failed \| 2\.0 \|/)
+  t.match(text, /^muster 0\.1\.0, etcd 3\.6\.8; kube-apiserver, /m)
   t.match(text, /3 filter, 2 bind; 1 of them/)
 })

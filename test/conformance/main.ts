@@ -1,7 +1,7 @@
 /** `npm run conformance`: which scenarios are run where; see `usage`. */
 import { spawn } from 'node:child_process'
-import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readdirSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { newestOf } from '../control-plane/kubernetes-module.ts'
 import { onKind } from './kind.ts'
@@ -85,7 +85,10 @@ async function upstream(): Promise<number> {
   return came === 0 ? 0 : 1
 }
 
-async function onCluster(kubeconfig: string): Promise<number> {
+async function onCluster(file: string): Promise<number> {
+  // npm runs this in the root of the tree, wherever it was called.
+  const kubeconfig = resolve(process.env['INIT_CWD'] ?? '', file)
+  if (!existsSync(kubeconfig)) throw new Error(`there is no kubeconfig ${kubeconfig}`)
   const code = await tests([join(folder, 'any-cluster.test.ts')], { TEST_KUBECONFIG: kubeconfig })
   process.stdout.write('\nLeft out, since they need more than an API server:\n')
   for (const [file, why] of Object.entries(leftOut)) process.stdout.write(`  ${file.padEnd(20)} ${why}\n`)

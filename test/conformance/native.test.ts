@@ -1,5 +1,5 @@
 /**
- * Kubernetes' own gangs (`spec.schedulingGroup`, gates GenericWorkload and GangScheduling) beside muster: what happens
+ * Kubernetes' own gangs (`spec.schedulingGroup`, behind feature gates) beside muster: what happens
  * is what happens without muster, and the filter calls of cycles that are only simulated leave nothing behind.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -8,11 +8,14 @@ import { isBinding, isPodWrite } from '../control-plane/api-proxy.ts'
 import type { Lab } from '../control-plane/lab.ts'
 import { gangs, stockConfig } from '../control-plane/muster.ts'
 import { type Condition, gangObjects, isGated, isNominated, podObject, type Pod } from '../control-plane/objects.ts'
+import { nativeGroupVersion } from '../control-plane/native-gangs.ts'
 import type { ManagedProcess } from '../control-plane/process.ts'
+import { isSince, release } from '../control-plane/release.ts'
 import { boundIn, gangIsBound, openLab, scenario } from './scenario.ts'
 
-const lab = await openLab(t, { nativeGangs: true })
-const api = '/apis/scheduling.k8s.io/v1alpha2'
+if (!isSince(36)) t.plan(0, `native gangs have another API in Kubernetes ${release}`)
+const lab = isSince(36) ? await openLab(t, { nativeGangs: true }) : undefined
+const api = `/apis/${nativeGroupVersion}`
 /** How long nothing may happen to those that wait. */
 const window = 10_000
 
@@ -21,7 +24,7 @@ type Outcome = Readonly<Record<string, { readonly bound: number; readonly pods: 
 
 async function createGroup(lab: Lab, namespace: string, name: string, minCount: number): Promise<void> {
   await lab.cluster.client.create(`${api}/namespaces/${namespace}/podgroups`, {
-    apiVersion: 'scheduling.k8s.io/v1alpha2',
+    apiVersion: nativeGroupVersion,
     kind: 'PodGroup',
     metadata: { name },
     spec: { schedulingPolicy: { gang: { minCount } } }

@@ -31,6 +31,9 @@ export interface ScenarioOptions {
 /** `TEST_CASE='two gangs' node test/conformance/…` runs only the cases whose name contains that text. */
 const only = process.env['TEST_CASE'] ?? ''
 
+/** Whether a case is one of those that were asked for. */
+export const isWanted = (name: string): boolean => name.includes(only)
+
 let cases = 0
 
 /** Runs a case in a namespace of its own; whatever happens, the next one finds the laboratory running and empty. */
@@ -40,7 +43,7 @@ export function scenario(
   [name, options]: readonly [string, ScenarioOptions?],
   body: (t: Test, namespace: string) => Promise<void>
 ): void {
-  if (!name.includes(only)) return
+  if (!isWanted(name)) return
   t.test(name, async t => {
     t.setTimeout(600_000)
     const namespace = await lab.createNamespace(`case-${cases++}`)

@@ -22,15 +22,18 @@ export interface Tally {
 export interface UpstreamRun {
   readonly date: string
   readonly release: string
+  /** Of muster, etcd and kwok. */
+  readonly versions: Readonly<Record<string, string>>
   readonly flags: readonly string[]
   readonly outcomes: readonly Outcome[]
   readonly tally: Tally
 }
 
 /** The report in Markdown. */
-export function report({ date, release, flags, outcomes, tally }: UpstreamRun): string {
+export function report({ date, release, versions, flags, outcomes, tally }: UpstreamRun): string {
   const passed = outcomes.filter(({ state }) => state === 'passed').length
   const seconds = outcomes.reduce((sum, { seconds }) => sum + seconds, 0)
+  const told = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
   const calls = Object.entries(tally.calls).map(([verb, count]) => `${count} ${verb}`)
   return [
     `# Upstream conformance specs of scheduling, Kubernetes ${release}`,
@@ -38,9 +41,9 @@ export function report({ date, release, flags, outcomes, tally }: UpstreamRun): 
     `Made by \`npm run conformance -- --upstream\` on ${date} with Node ${process.version}:`,
     `**${passed} of ${outcomes.length} passed** in ${Math.round(seconds)} s, most of which the specs wait.`,
     '',
-    `etcd, kube-apiserver, kube-controller-manager and kube-scheduler of ${release}; five fake nodes (kwok). The profile`,
-    '`default-scheduler` of kube-scheduler has muster in its extenders (`--scheduler-name default-scheduler` on both',
-    'sides), so muster is asked about every pod and binds it.',
+    `${told.join(', ')}; kube-apiserver, kube-controller-manager and kube-scheduler ${release}; five fake nodes.`,
+    'The profile `default-scheduler` of kube-scheduler has muster in its extenders (`--scheduler-name default-scheduler`',
+    'on both sides), so muster is asked about every pod and binds it.',
     '',
     '```',
     ...flags,

@@ -3,12 +3,14 @@
  * What came of them is kept beside the bench results.
  */
 import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { buildSpecs, buildTools } from '../control-plane/build.ts'
 import type { VerbCall } from '../control-plane/extender-proxy.ts'
 import type { Entry } from '../control-plane/history.ts'
 import { Lab } from '../control-plane/lab.ts'
+import { pinnedVersion } from '../control-plane/kubernetes-module.ts'
 import { release } from '../control-plane/release.ts'
 import { type Outcome, type Tally, report } from './upstream-report.ts'
 
@@ -34,13 +36,27 @@ export async function runUpstream(say: (line: string) => void): Promise<number |
     await lab.start()
     const outcomes = await run(specs, lab)
     const date = new Date().toISOString().slice(0, 10)
-    const text = report({ date, release, flags, outcomes, tally: tallyOf(lab.verbs.calls, lab.history.entries) })
+    const text = report({
+      ...{ date, release, versions: versions(), flags, outcomes },
+      tally: tallyOf(lab.verbs.calls, lab.history.entries)
+    })
     const file = join(results, `upstream-${release}.md`)
     await writeFile(file, text)
     say(`\n${text}\nkept in test/bench/results/upstream-${release}.md`)
     return outcomes.length === 0 ? 'no spec was run' : outcomes.filter(({ state }) => state !== 'passed').length
   } finally {
     await lab.close()
+  }
+}
+
+function versions(): Readonly<Record<string, string>> {
+  const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '..', '..', 'package.json'), 'utf8')) as {
+    readonly version: string
+  }
+  return {
+    muster: version,
+    etcd: pinnedVersion('go.etcd.io/etcd/server/v3'),
+    kwok: pinnedVersion('sigs.k8s.io/kwok')
   }
 }
 

@@ -55,10 +55,14 @@ export class Yard {
 
   /** Takes away all that `open` brought. */
   async close(): Promise<void> {
-    for (const name of this.#classes.values())
-      await this.client.delete(`/apis/scheduling.k8s.io/v1/priorityclasses/${name}`)
-    for (const node of this.nodes) await this.#setSlots(node, null)
+    const classes = [...this.#classes.values()]
+    const ended = await Promise.allSettled([
+      ...classes.map(name => this.client.delete(`/apis/scheduling.k8s.io/v1/priorityclasses/${name}`)),
+      ...this.nodes.map(node => this.#setSlots(node, null))
+    ])
     await this.client.close()
+    const failed = ended.find(each => each.status === 'rejected')
+    if (failed) throw failed.reason
   }
 
   /** A namespace of its own, which goes with its pods when `play` has ended. */

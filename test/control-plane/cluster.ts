@@ -11,10 +11,10 @@ import {
   etcd,
   kwok,
   scheduler,
-  type Component,
-  type NativeGangs
+  type Component
 } from './components.ts'
 import { type Access, type User, createCredentials, servingCertificate, writeKubeconfig } from './credentials.ts'
+import type { NativeGangs } from './native-gangs.ts'
 import { freePort } from './ports.ts'
 import { answers } from './probe.ts'
 import { type ManagedProcess, removeAtEnd } from './process.ts'

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Tools } from './build.ts'
 import type { Credentials } from './credentials.ts'
+import { nativeGangFlags, type NativeGangs, nativeGroupVersion } from './native-gangs.ts'
 import { answers } from './probe.ts'
 import { ManagedProcess, type ProcessSpec } from './process.ts'
 
@@ -55,7 +56,7 @@ export function etcd(site: Site, ports: { client: number; peer: number }): Manag
 export interface ApiServerOptions {
   readonly port: number
   readonly etcdPort: number
-  /** Turns on `scheduling.k8s.io/v1alpha2` and the gates of native gangs. */
+  /** Turns on the API and the gates of native gangs. */
   readonly nativeGangs: NativeGangs
   /** Policy and log of what it is asked; default none. */
   readonly audit?: { readonly policy: string; readonly log: string } | undefined
@@ -90,20 +91,10 @@ export function apiServer(site: Site, options: ApiServerOptions): ManagedProcess
         ? [`--audit-policy-file=${options.audit.policy}`, `--audit-log-path=${options.audit.log}`]
         : []),
       ...nativeGangFlags(options.nativeGangs),
-      ...(options.nativeGangs ? ['--runtime-config=scheduling.k8s.io/v1alpha2=true'] : [])
+      ...(options.nativeGangs ? [`--runtime-config=${nativeGroupVersion}=true`] : [])
     ],
     ready: options.ready
   })
-}
-
-/** Whether Kubernetes' own gangs of 1.36 are on, and whether they may evict. */
-export type NativeGangs = boolean | 'preempting'
-
-/** Their feature gates. */
-function nativeGangFlags(on: NativeGangs): readonly string[] {
-  if (on === false) return []
-  const preemption = on === 'preempting' ? ',WorkloadAwarePreemption=true' : ''
-  return [`--feature-gates=GenericWorkload=true,GangScheduling=true${preemption}`]
 }
 
 /** kwok, which makes every node's pods run and vanish. */

@@ -8,7 +8,7 @@ const ours = join(import.meta.dirname, 'go.mod')
 const kubernetes = 'k8s.io/kubernetes'
 
 /** The release of Kubernetes that go.mod pins, without the v: what the tests are written for. */
-export const pinnedRelease = versionIn(readFileSync(ours, 'utf8'), kubernetes).slice(1)
+export const pinnedRelease = pinnedVersion(kubernetes)
 
 /** The flags that make `go build` leave out paths and symbols and write the release into the programs. */
 export const flagsFor = (version: string): readonly string[] => [
@@ -71,7 +71,8 @@ export function moduleFor(version: string, own: string, theirs: string): string 
 const block = (word: string, lines: readonly string[]): string =>
   `${word} (\n${lines.map(line => `\t${line}\n`).join('')})\n`
 
-function versionIn(text: string, path: string): string {
-  const [, version = ''] = new RegExp(`^\\s*${RegExp.escape(path)} (v\\S+)`, 'm').exec(text) ?? []
+/** The version of a module that go.mod pins, without the v. */
+export function pinnedVersion(path: string): string {
+  const [, version = ''] = new RegExp(`^\\s*${RegExp.escape(path)} v(\\S+)`, 'm').exec(readFileSync(ours, 'utf8')) ?? []
   return version
 }

@@ -2,3 +2,6 @@ import { pinnedRelease } from './kubernetes-module.ts'
 
 /** The release that this process builds and runs; `TEST_KUBERNETES=1.37.2` chooses another than the pinned one. */
 export const release = process.env['TEST_KUBERNETES'] || pinnedRelease
+
+/** Whether the release is of this minor version or a later one, for what an API of it changes. */
+export const isSince = (minor: number): boolean => Number(release.split('.')[1]) >= minor

@@ -10,6 +10,7 @@ import { Cluster } from './cluster.ts'
 import { type MusterServer, musterConfig, musterServer } from './muster.ts'
 import { gangObjects, nodeObject } from './objects.ts'
 import { freePort } from './ports.ts'
+import { release } from './release.ts'
 
 const run = promisify(execFile)
 const record = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'muster', 'control-plane-up.json')
@@ -64,7 +65,7 @@ async function furnish(cluster: Cluster, tools: Tools): Promise<void> {
 async function tell(cluster: Cluster, tools: Tools, muster: MusterServer, example: string): Promise<void> {
   const kubectl = `${tools.path('kubectl')} --kubeconfig ${await cluster.kubeconfig('admin')}`
   const lines = [
-    `up: Kubernetes 1.36.3, ${nodes} fake nodes, muster and kube-scheduler; logs in ${cluster.site.dir}`,
+    `up: Kubernetes ${release}, ${nodes} fake nodes, muster and kube-scheduler; logs in ${cluster.site.dir}`,
     '',
     `kubeconfig: ${await cluster.kubeconfig('admin')}`,
     '',

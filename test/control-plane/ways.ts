@@ -1,4 +1,5 @@
 import type { Lab } from './lab.ts'
+import { nativeGroupVersion } from './native-gangs.ts'
 import { gangObjects, type NamedPod, podObject } from './objects.ts'
 
 /** One way to ask for a gang. */
@@ -15,11 +16,11 @@ export function ways(size: number, priorityClassName?: string): Readonly<Record<
     gated: { name: 'muster, gated', pods: async () => gangObjects({ ...gang, gated: true }) },
     ungated: { name: 'muster, ungated', pods: async () => gangObjects({ ...gang, gated: false }) },
     native: {
-      name: 'native gang (alpha of 1.36)',
+      name: 'native gang',
       async pods(lab, namespace) {
         const spec = { schedulingPolicy: { gang: { minCount: size } }, ...rank }
         const group = { metadata: { name: 'gang' }, spec }
-        await lab.cluster.client.create(`/apis/scheduling.k8s.io/v1alpha2/namespaces/${namespace}/podgroups`, group)
+        await lab.cluster.client.create(`/apis/${nativeGroupVersion}/namespaces/${namespace}/podgroups`, group)
         return Array.from({ length: size }, (_, index) => podObject(`pod-${index}`, { ...rank, podGroup: 'gang' }))
       }
     }

@@ -6,6 +6,7 @@ import { Stage } from '../../extender/cli/demo/stage.ts'
 import { View } from '../../extender/cli/demo/view.ts'
 import { buildTools } from '../control-plane/build.ts'
 import { Lab } from '../control-plane/lab.ts'
+import { release } from '../control-plane/release.ts'
 
 /** Where a test runs: a cluster whose pods of `custom-scheduler` muster plans, with at least `nodes` free nodes. */
 export interface Ground {
@@ -47,7 +48,7 @@ async function localControlPlane(): Promise<Ground | undefined> {
   await lab.start()
   const api = clientOf(await lab.cluster.kubeconfig('admin'))
   return {
-    name: 'the local control plane (Kubernetes 1.36.3, fake nodes)',
+    name: `the local control plane (Kubernetes ${release}, fake nodes)`,
     api,
     nodes: localNodes,
     close: () => lab.close()
