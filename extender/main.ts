@@ -28,6 +28,7 @@ import { Listener } from './listener.ts'
 import { State } from './state.ts'
 import { PairHealth } from './telemetry/health.ts'
 import { logger } from './telemetry/logs.ts'
+import { Outlet } from './telemetry/outlet.ts'
 import { processMetrics } from './telemetry/metrics.ts'
 import type { Spans } from './telemetry/spans.ts'
 import { tracing } from './telemetry/tracing.ts'
@@ -44,10 +45,13 @@ const closeMs = 1_000
 
 /** Runs the extender until SIGTERM or SIGINT. */
 export async function serve(config: Config): Promise<void> {
-  const log = logger(config, process.stdout)
-  endOnSurprise(log)
   const registry = new Registry()
-  const { spans } = processMetrics(registry, version)
+  const { spans, logLines: lines } = processMetrics(registry, version)
+  // Node makes a pipe non-blocking when its stream is first asked for; the stream itself would keep lines without bound.
+  const out = new Outlet({ fd: process.stdout.fd, clock: systemClock, lines })
+  const log = logger(config, { out, clock: systemClock, lines })
+  const end: End = error => endWith(log, out, error)
+  endOnSurprise(end)
   const metrics = kubernetesMetrics(registry)
   const api = await connect({
     clock: systemClock,
@@ -78,7 +82,7 @@ export async function serve(config: Config): Promise<void> {
       tracer?.recovered(seconds)
     },
     build: life => build({ ...surroundings, life, world, ofGangs, quarantine }),
-    onViolation: error => endWith(log, error)
+    onViolation: end
   })
   const verbs = {
     gangs: lives,
@@ -96,6 +100,7 @@ export async function serve(config: Config): Promise<void> {
     log.info({ signal }, 'closing')
     await drain(config.drainTimeoutMs, verbs.underway, listeners)
     await Promise.race([tracer?.close(), sleep(closeMs, undefined, { ref: false })])
+    out.end()
   })
   lease?.start()
   lives.start()
@@ -236,13 +241,16 @@ function onSignal(close: (signal: string) => Promise<void>): void {
 }
 
 /** Recovery and start are one path: what nobody expected ends the process, and the next life begins from the API. */
-function endOnSurprise(log: Logger): void {
-  process.on('uncaughtException', error => endWith(log, error))
-  process.on('unhandledRejection', error => endWith(log, error))
+function endOnSurprise(end: End): void {
+  process.on('uncaughtException', end)
+  process.on('unhandledRejection', end)
 }
 
-function endWith(log: Logger, error: unknown): never {
+type End = (error: unknown) => never
+
+function endWith(log: Logger, out: Outlet, error: unknown): never {
   const invariant = error instanceof InvariantViolation ? { invariant: error.invariant } : {}
   log.fatal({ err: error, ...invariant }, `ending: ${reasonOf(error)}`)
+  out.end()
   process.exit(1)
 }

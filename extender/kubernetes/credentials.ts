@@ -34,7 +34,9 @@ export async function loadCredentials(clock: Clock, kubeconfig?: string): Promis
     if (kubeconfig === undefined) config.loadFromDefault()
     else config.loadFromFile(kubeconfig)
   } catch (error) {
-    throw new UsageError(`cannot read the kubeconfig ${kubeconfig ?? ''}: ${reasonOf(error)}`)
+    // Below its first line, an error of YAML shows the lines around the place, tokens and all.
+    const [reason] = (error instanceof Error ? error.message : String(error)).split('\n')
+    throw new UsageError(`cannot read the kubeconfig ${kubeconfig ?? ''}: ${reasonOf(reason)}`)
   }
   await restoreTokenFiles(config, kubeconfig ?? process.env.KUBECONFIG)
   return cached(clock, serverOf(config), () => credentialsOf(config))
@@ -74,7 +76,12 @@ async function credentialsOf(config: KubeConfig): Promise<Credentials> {
   const cluster = config.getCurrentCluster()
   // client-node refuses plain http unless verification is off; over http there is nothing to verify.
   if (cluster?.server.startsWith('http:')) Object.assign(cluster, { skipTLSVerify: true })
-  await config.applyToHTTPSOptions(options)
+  try {
+    await config.applyToHTTPSOptions(options)
+  } catch (error) {
+    // Its message repeats what it could not read, which may be a token.
+    throw error instanceof SyntaxError ? new Error('what the credential plugin prints is not JSON') : error
+  }
   return { headers: await headersOf(config, options), tls: tlsOf(options) }
 }
 

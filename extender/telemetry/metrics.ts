@@ -12,6 +12,7 @@ export type ProcessMetrics = {
   readonly buildInfo: Gauge<'version'>
   readonly eventLoopDelay: Gauge
   readonly spans: Counter<'result'>
+  readonly logLines: Counter<'result'>
 }
 
 /** What the process tells about itself, on top of what each part counts. */
@@ -44,5 +45,12 @@ export function processMetrics(registry: Registry, version: string): ProcessMetr
     registers: [registry]
   })
   for (const result of ['exported', 'failed', 'dropped']) spans.inc({ result }, 0)
-  return { buildInfo, eventLoopDelay, spans }
+  const logLines = new Counter({
+    name: 'muster_log_lines_total',
+    help: 'Lines of the log: written, suppressed as repetitions, or dropped because nobody reads them or the disk is full.',
+    labelNames: ['result'] as const,
+    registers: [registry]
+  })
+  for (const result of ['written', 'suppressed', 'dropped']) logLines.inc({ result }, 0)
+  return { buildInfo, eventLoopDelay, spans, logLines }
 }

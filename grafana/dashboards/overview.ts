@@ -121,12 +121,20 @@ export const overview: Dashboard = {
         }),
         timeseries({
           title: 'Telemetry that was lost',
-          description: 'Spans that the collector did not take, or that were dropped because it is too slow.',
+          description:
+            'Spans that the collector did not take; lines that nobody read, that repeat, or for which the disk is full.',
           ...{ unit: 'ops', width: 8 },
           queries: [
             {
               expr: panels.rate(musterProcess.spans, { where: { result: ['failed', 'dropped'] }, by: ['result'] }),
               legend: 'spans {{result}}'
+            },
+            {
+              expr: panels.rate(musterProcess.logLines, {
+                where: { result: ['suppressed', 'dropped'] },
+                by: ['result']
+              }),
+              legend: 'lines {{result}}'
             }
           ]
         }),

@@ -25,6 +25,7 @@ const contract = [
   'muster_hold_expirations_total',
   'muster_holds',
   'muster_invariant_violations_total{invariant}',
+  'muster_log_lines_total{result}',
   'muster_nominations_total{result}',
   'muster_oldest_partial_gang_seconds',
   'muster_partial_gangs',
