@@ -17,7 +17,7 @@ export type ApiRequest = {
 export type ApiResponse = {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  /** Parsed JSON; undefined where the body is empty or none. */
+  /** Parsed JSON, at each reading; undefined where the body is empty or none. */
   readonly body: unknown
 }
 

@@ -41,6 +41,7 @@ export class Connection implements ApiServer {
   readonly #parts: ConnectionParts
   readonly #prefix: string
   #transport: Transport | undefined
+  #tls: TlsOptions | undefined
   #fingerprint = ''
 
   constructor(parts: ConnectionParts) {
@@ -53,7 +54,14 @@ export class Connection implements ApiServer {
     const { signal, release } = this.#limited(options)
     try {
       const answer = await this.#counted(options, (transport, wire) => transport.exchange({ ...wire, signal }))
-      return { status: answer.status, headers: answer.headers, body: parsed(answer.body) }
+      const { status, headers } = answer
+      return {
+        ...{ status, headers },
+        // Parsed for whoever reads it: most writes are answered with the whole object, and done is all they ask.
+        get body(): unknown {
+          return parsed(answer.body)
+        }
+      }
     } finally {
       release()
     }
@@ -123,6 +131,9 @@ export class Connection implements ApiServer {
 
   /** Rotated certificates need new sockets; the old ones finish what they carry. */
   #transportFor(tls: TlsOptions): Transport {
+    // The same object as for the last request has the same contents: not hashed for each.
+    if (this.#transport && tls === this.#tls) return this.#transport
+    this.#tls = tls
     const fingerprint = fingerprintOf(tls)
     if (this.#transport && fingerprint === this.#fingerprint) return this.#transport
     this.#transport?.retire()

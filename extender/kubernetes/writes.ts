@@ -32,8 +32,9 @@ export function podPath({ namespace, name }: PodRef): string {
 /** One attempt at a write; never throws. */
 export async function writeOnce(api: ApiServer, request: ApiRequest): Promise<WriteResult> {
   try {
-    const { status, headers, body } = await api.request(request)
-    if (status < 300) return { outcome: 'done' }
+    const answer = await api.request(request)
+    if (answer.status < 300) return { outcome: 'done' }
+    const { status, headers, body } = answer
     const message = statusMessage(status, body)
     if (status === 404 || isOtherUid(status, body)) return { outcome: 'gone' }
     if (status === 409 || isBoundAlready(status, body)) return { outcome: 'conflict', message }

@@ -190,7 +190,7 @@ t.test('the report names its conditions and compares round by round', async t =>
 })
 
 t.test('the chart has a bar for whoever ran, with its reach, and no more', async t => {
-  const [[size, chart] = []] = chartsOf(blocksOf({ cells }))
+  const [[size, chart] = []] = chartsOf(blocksOf({ cells }).toReversed())
   t.equal(size, 10)
   t.same(chart?.groups, ['100 nodes', '1,000 nodes'])
   t.same(chart?.series, [

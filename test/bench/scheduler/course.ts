@@ -10,12 +10,12 @@ import type { Contestant, Team } from './contestants.ts'
 import { Exposition } from './exposition.ts'
 import { type Figures, figuresOf } from './figures.ts'
 import { FinishLine } from './finish-line.ts'
-import { type Load, loadOf, nodeShape, objectsOf, waitingOf } from './loads.ts'
+import { type Load, loadOf, nodeShape, objectsOf, type Way, waitingOf } from './loads.ts'
 
 /** A run that takes longer has failed. */
 const patienceMs = 300_000
 /** Pods that a fresh extender sees before it is measured: it runs for months, and a program's first seconds are no measure. */
-const warmUpPods = 200
+const warmUpPods = 100
 /** Whom kube-scheduler has not counted by then, it did not bind: others may have. */
 const countMs = 5_000
 
@@ -58,8 +58,8 @@ export class Course {
     const team = await this.#team(contestant)
     try {
       await team.extender?.start()
-      if (team.extender) await this.#race(contestant, team, loadOf(load.size, Math.min(warmUpPods, load.pods)))
-      return await this.#race(contestant, team, load)
+      if (team.extender) await this.#race(warmUpWay(contestant.way), team, loadOf(Math.min(10, load.size), warmUpPods))
+      return await this.#race(contestant.way, team, load)
     } catch (error) {
       throw new Error(`${contestant.title}: ${(error as Error).message}\n${this.#cluster.logs()}`, { cause: error })
     } finally {
@@ -74,7 +74,7 @@ export class Course {
     return made
   }
 
-  async #race({ way }: Contestant, { scheduler, extender }: Team, load: Load): Promise<Figures> {
+  async #race(way: Way, { scheduler, extender }: Team, load: Load): Promise<Figures> {
     const namespace = await this.#namespace()
     const waiting = await this.#namespace()
     if (way === 'beside') await this.#create(waiting, waitingOf(this.#options.waiting))
@@ -129,6 +129,11 @@ export class Course {
     }
     return now
   }
+}
+
+/** Whoever waits need not wait twice. */
+function warmUpWay(way: Way): Way {
+  return way === 'beside' ? 'loose' : way
 }
 
 /** kube-scheduler counts a pod a moment after others can see its node. */

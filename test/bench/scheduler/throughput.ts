@@ -5,7 +5,8 @@ import { spread } from './statistics.ts'
 
 /** Size of the gangs → throughput by node count. */
 export function chartsOf(blocks: readonly Block[]): ReadonlyMap<number, Chart> {
-  const bySize = Map.groupBy(blocks, ({ load }) => load.size)
+  const sorted = blocks.toSorted((one, other) => one.nodes - other.nodes)
+  const bySize = Map.groupBy(sorted, ({ load }) => load.size)
   return new Map([...bySize].map(([size, all]) => [size, chartOf(all)]))
 }
 
