@@ -23,6 +23,7 @@ export type Config = {
   readonly gangSettleMs: number
   readonly holdTtlMs: number
   readonly repairTimeoutMs: number
+  readonly watchTimeoutMs: number
   readonly resyncMs: number
   /** What is under way after SIGTERM may take so long. */
   readonly drainTimeoutMs: number
@@ -95,6 +96,7 @@ function read(sources: readonly Source[]): Config {
     gangSettleMs: duration('gang-settle', 0),
     holdTtlMs: duration('hold-ttl', 1_000),
     repairTimeoutMs: duration('repair-timeout', 1_000),
+    watchTimeoutMs: duration('watch-timeout', 1_000),
     resyncMs: duration('resync', 1_000),
     drainTimeoutMs: duration('drain-timeout', 0),
     ...logging(get),

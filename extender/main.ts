@@ -25,6 +25,7 @@ import { Listener } from './listener.ts'
 import { State } from './state.ts'
 import { logger } from './telemetry/logs.ts'
 import { processMetrics } from './telemetry/metrics.ts'
+import { watchEventLoop } from './telemetry/watchdog.ts'
 import { Certificates } from './tls.ts'
 import { Underway } from './verbs/underway.ts'
 
@@ -68,6 +69,8 @@ export async function serve(config: Config): Promise<void> {
     { name: 'gangs', problem: () => lives.problem }
   ]
   const listeners = await open(config, { verbs, reports: lives.reports, checks, registry, logger: log }, log)
+  // Not before: loading all of this code at once is no stall.
+  watchEventLoop()
   onSignal(async signal => {
     told.closing = true
     log.info({ signal }, 'closing')
@@ -136,13 +139,14 @@ function build({ config, log, metrics, api, projector, knew, life, world, ofGang
   const state = new State()
   const surprised = (error: unknown): void => life.surprised(error)
   const parts = { api, clock: systemClock, random: Math.random, log, metrics, projector, state }
-  const cache = new Cache({ ...parts, handlerFailed: surprised })
+  const cache = new Cache({ ...parts, idleMs: config.watchTimeoutMs, handlerFailed: surprised })
   // Without a lease there is one life at a time, and a later one starts later.
   const epoch = systemClock.wall()
   const gangs = new Gangs({
     ...{ state, clock: life.clock, random: Math.random, log, metrics: ofGangs, concurrency, epoch: () => epoch },
     ...life.ports(world),
     profiles: profilesOf(config),
+    outdated: () => cache.outdated(),
     priorityCap: namespace => config.priorityCaps.get(namespace) ?? 0,
     settleMs: config.gangSettleMs,
     holdTtlMs: config.holdTtlMs,

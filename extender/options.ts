@@ -53,6 +53,11 @@ const options = {
     fallback: '10s',
     help: 'after SIGTERM, gangs at the barrier may finish for so long'
   },
+  'watch-timeout': {
+    hint: 'DURATION',
+    fallback: '90s',
+    help: 'a watch on which nothing comes for so long is opened anew; 10s later nothing new is planned until it is'
+  },
   resync: { hint: 'DURATION', fallback: '30s', help: 'everything is looked at again so often' },
   'log-mode': {
     hint: 'MODE',

@@ -46,6 +46,8 @@ export type GangsParts = {
   /** How far annotations lift a namespace's pods over those of others. */
   readonly priorityCap: (namespace: string) => number
   readonly epoch: () => number
+  /** Why the picture of the cluster is too old to plan by; undefined, or absent, while it is not. */
+  readonly outdated?: () => string | undefined
   readonly settleMs: number
   readonly holdTtlMs: number
   readonly resyncMs: number
@@ -181,6 +183,7 @@ export function assemble(parts: GangsParts): Assembly {
   const rounds = new Rounds({
     ...{ roster, ledger, planning, queue, keeper, patience, preemption, outlook, journal, clock, onViolation },
     ...effects,
+    outdated: () => parts.outdated?.(),
     resyncMs: parts.resyncMs
   })
   const coordinator = new Coordinator({

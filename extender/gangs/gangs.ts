@@ -47,7 +47,7 @@ export class Gangs {
     this.#commit = commit
     this.#keeper = keeper
     this.#coordinator = coordinator
-    this.reports = new Reports({ state, roster, ledger, journal })
+    this.reports = new Reports({ state, roster, ledger, journal, outdated: () => parts.outdated?.() })
     state.subscribe(coordinator)
   }
 

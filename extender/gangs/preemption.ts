@@ -214,14 +214,13 @@ export class Preemption {
   }
 
   #rest({ key }: Gang, from: number): void {
-    const entry = this.#entries.get(key)
-    const now = this.#parts.clock.now()
+    const [entry, now] = [this.#entries.get(key), this.#parts.clock.now()]
     if (entry) entry.notBefore = now + (now - from) * restFactor
   }
 
   #leaving(room: Snapshot): Claim[] {
-    const wall = this.#parts.clock.wall()
-    const { bodies } = this.#parts
+    const { bodies, clock } = this.#parts
+    const wall = clock.wall()
     const leaves = (pod: Pod): boolean =>
       pod.nodeName !== undefined && (pod.terminating ? (pod.leavesBy ?? 0) + stuckMs > wall : bodies.isEnding(pod))
     return room.nodes.flatMap(({ node, pods }) => pods.filter(leaves).map(pod => ({ node: node.name, pod })))

@@ -52,6 +52,8 @@ export type ReportsParts = {
   readonly roster: Roster
   readonly ledger: Ledger
   readonly journal: Journal
+  /** Why nobody new is planned at the moment. */
+  readonly outdated: () => string | undefined
 }
 
 /** Answers what people ask about gangs. */
@@ -99,16 +101,17 @@ export class Reports {
   }
 
   #report(gang: Gang): GangReport {
-    const { ledger, journal } = this.#parts
+    const { ledger, journal, outdated } = this.#parts
     const hold = ledger.hold(gang.key)
+    const state = gangState(gang, hold)
     return {
       namespace: gang.namespace,
       name: gang.name,
       dialect: gang.dialect,
-      state: gangState(gang, hold),
+      state,
       minMember: gang.minMember ?? null,
       priority: ownPriority(gang),
-      reason: journal.reason(gang.key) ?? null,
+      reason: (state === 'waiting' ? outdated() : undefined) ?? journal.reason(gang.key) ?? null,
       plan: hold ? { id: hold.plan, firm: hold.firm, leaving: leavingOf(hold) } : null,
       members: gang.members.map(({ pod, role, state, node }) => ({
         name: pod.name,

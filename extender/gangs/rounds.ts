@@ -16,6 +16,8 @@ import type { Queue } from './queue.ts'
 import type { Reconciler } from './reconciler.ts'
 import type { Roster } from './roster.ts'
 
+/** While the picture is too old, it is asked so often whether it still is. */
+const lookMs = 1_000
 /** A round gives the event loop back after this long, so that the verbs never wait for planning. */
 const sliceMs = 10
 
@@ -34,6 +36,8 @@ export type RoundsParts = {
   readonly outlook: Outlook
   readonly journal: Journal
   readonly clock: Clock
+  /** Why the picture of the cluster is too old to plan by. */
+  readonly outdated: () => string | undefined
   readonly resyncMs: number
   readonly onViolation: OnViolation
 }
@@ -48,6 +52,7 @@ export class Rounds {
   #room = 0
   #scheduled = false
   #started = false
+  #waitsForNews = false
 
   constructor(parts: RoundsParts) {
     this.#parts = parts
@@ -113,7 +118,7 @@ export class Rounds {
       queue.add(key)
     })
     // 2. Those who wait, best rank first. At least one: else many gangs could use up the slice before any is planned.
-    if (this.#dirty.size === 0) {
+    if (this.#dirty.size === 0 && this.#isUpToDate()) {
       do {
         const gang = queue.pop(this.#room)
         if (!gang) break
@@ -123,6 +128,18 @@ export class Rounds {
     // 3. The API is made to show it.
     drain(this.#touched, more, key => this.#show(key))
     if (this.#dirty.size > 0 || this.#touched.size > 0 || !more()) this.#schedule()
+  }
+
+  /** Nobody new is planned by an old picture; what is planned goes on. */
+  #isUpToDate(): boolean {
+    const isOld = this.#parts.outdated() !== undefined
+    if (!isOld || this.#waitsForNews) return !isOld
+    this.#waitsForNews = true
+    this.#parts.clock.after(lookMs, () => {
+      this.#waitsForNews = false
+      this.#schedule()
+    })
+    return false
   }
 
   #review(key: string): void {

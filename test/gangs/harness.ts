@@ -28,6 +28,7 @@ export type Options = {
   readonly objects?: (pod: Pod, node: string) => boolean
   readonly losesReply?: () => boolean
   readonly onLost?: (node: string) => void
+  readonly outdated?: () => string | undefined
 }
 
 type Life = { readonly gangs: Gangs; readonly state: State; readonly registry: Registry; end(): void }
@@ -126,6 +127,7 @@ export class Harness {
       recorder: { record: notice => this.notices.push(notice) },
       profiles: this.#options.profiles ?? new Map([['muster', muster]]),
       priorityCap: this.#options.priorityCap ?? (() => 0),
+      outdated: () => this.#options.outdated?.(),
       epoch: () => epoch,
       settleMs: 1_000,
       resyncMs: 30_000,
