@@ -147,6 +147,7 @@ function build({ config, log, metrics, api, projector, knew, life, world, ofGang
     ...life.ports(world),
     profiles: profilesOf(config),
     outdated: () => cache.outdated(),
+    caps: { size: config.maxGangSize, waiting: config.maxWaitingGangs },
     priorityCap: namespace => config.priorityCaps.get(namespace) ?? 0,
     settleMs: config.gangSettleMs,
     holdTtlMs: config.holdTtlMs,

@@ -42,6 +42,12 @@ const options = {
     fallback: '1s',
     help: 'a gang of undeclared size is complete after so long without a new member'
   },
+  'max-gang-size': { hint: 'INTEGER', fallback: '4096', help: 'a gang with more members is refused' },
+  'max-waiting-gangs': {
+    hint: 'INTEGER',
+    fallback: '1000',
+    help: 'of one namespace so many gangs are planned while they wait; others have their turn when these start or go'
+  },
   'hold-ttl': { hint: 'DURATION', fallback: '60s', help: 'room is held no longer for a gang that does not start' },
   'repair-timeout': {
     hint: 'DURATION',

@@ -28,6 +28,8 @@ const defaults: Config = {
   gangSettleMs: 1_000,
   holdTtlMs: 60_000,
   repairTimeoutMs: 60_000,
+  maxGangSize: 4096,
+  maxWaitingGangs: 1000,
   watchTimeoutMs: 90_000,
   resyncMs: 30_000,
   drainTimeoutMs: 10_000,

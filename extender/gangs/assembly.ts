@@ -7,6 +7,7 @@ import type { State } from '../state.ts'
 import { Barrier } from './barrier.ts'
 import { Bodies } from './bodies.ts'
 import { Commit } from './commit.ts'
+import { boundless, type Caps, Crowd } from './crowd.ts'
 import { Coordinator } from './coordinator.ts'
 import { Endings } from './endings.ts'
 import { Evictions } from './evictions.ts'
@@ -45,6 +46,8 @@ export type GangsParts = {
   readonly profiles: ReadonlyMap<string, Profile>
   /** How far annotations lift a namespace's pods over those of others. */
   readonly priorityCap: (namespace: string) => number
+  /** Absent: no caps. */
+  readonly caps?: Caps
   readonly epoch: () => number
   /** Why the picture of the cluster is too old to plan by; undefined, or absent, while it is not. */
   readonly outdated?: () => string | undefined
@@ -98,7 +101,8 @@ export function assemble(parts: GangsParts): Assembly {
     [...state.nominated()].some(other => other.nominatedNodeName === info.node.name) ||
     runFilters(profileOf(pod)?.filters ?? [], pod.shape, info) !== undefined
   const refusals = new Refusals(clock, isExplained)
-  const roster = new Roster({ state, clock, profiles, settleMs: parts.settleMs })
+  const caps = parts.caps ?? boundless
+  const roster = new Roster({ state, clock, profiles, settleMs: parts.settleMs, maxSize: caps.size })
   const groupOf = (pod: Pod): string | undefined => roster.keyOf(pod)
   const gang = roster.gang.bind(roster)
 
@@ -178,7 +182,8 @@ export function assemble(parts: GangsParts): Assembly {
     revisit,
     standBack
   })
-  const queue = new Queue({ roster, ledger, keeper, patience })
+  const passedOver: Journal['explained'] = (each, explanation) => journal.explained(each, explanation)
+  const queue = new Queue({ roster, ledger, keeper, patience, crowd: new Crowd(caps.waiting), passedOver })
   const effects = { commit, reconciler, evictions, endings }
   const rounds = new Rounds({
     ...{ roster, ledger, planning, queue, keeper, patience, preemption, outlook, journal, clock, onViolation },

@@ -22,8 +22,10 @@ export type GangReport = {
   readonly plan: {
     readonly id: string
     readonly firm: boolean
-    /** Who has to leave before the gang starts, as `namespace/name`. */
+    /** Who of its namespace has to leave before the gang starts, as `namespace/name`. */
     readonly leaving: readonly string[]
+    /** How many others have to. */
+    readonly leavingElsewhere: number
   } | null
   readonly members: readonly {
     readonly name: string
@@ -112,7 +114,7 @@ export class Reports {
       minMember: gang.minMember ?? null,
       priority: ownPriority(gang),
       reason: (state === 'waiting' ? outdated() : undefined) ?? journal.reason(gang.key) ?? null,
-      plan: hold ? { id: hold.plan, firm: hold.firm, leaving: leavingOf(hold) } : null,
+      plan: hold ? { id: hold.plan, firm: hold.firm, ...leavingOf(gang.namespace, hold) } : null,
       members: gang.members.map(({ pod, role, state, node }) => ({
         name: pod.name,
         role: role ?? null,
@@ -124,7 +126,11 @@ export class Reports {
   }
 }
 
-const leavingOf = ({ leavers }: Hold): string[] => [...leavers.values()].map(({ pod }) => nameOf(pod)).toSorted(compare)
+function leavingOf(namespace: string, { leavers }: Hold): { leaving: string[]; leavingElsewhere: number } {
+  const pods = [...leavers.values()].map(({ pod }) => pod)
+  const own = pods.filter(pod => pod.namespace === namespace)
+  return { leaving: own.map(nameOf).toSorted(compare), leavingElsewhere: pods.length - own.length }
+}
 
 /** 1. Namespace. 2. Name. 3. muster's own dialect first. */
 function byNamespaceAndName(a: GangReport, b: GangReport): number {

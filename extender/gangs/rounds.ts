@@ -1,4 +1,4 @@
-import { nameOf } from '../../policies/text.ts'
+import { nameFor } from '../../policies/text.ts'
 import type { Clock } from '../clock.ts'
 import type { Commit } from './commit.ts'
 import type { Endings } from './endings.ts'
@@ -180,10 +180,11 @@ export class Rounds {
     this.#touched.add(gang.key)
     const attempt = planning.attempt(gang, this.#room)
     if (attempt.outcome !== 'reserved') {
-      queue.inVain(gang, this.#room)
+      queue.inVain(gang, this.#room, attempt.outcome !== 'nothing')
       journal.explained(gang, attempt.outcome === 'nothing' ? undefined : attempt)
       return
     }
+    queue.served(gang.key)
     const hold = ledger.hold(gang.key)
     if (hold) {
       journal.planned(gang, hold)
@@ -191,7 +192,10 @@ export class Rounds {
       this.watchExpiry(hold)
     }
     this.#show(gang.key)
-    for (const key of attempt.displaced) keeper.withdraw(key, `gang ${nameOf(gang)} of higher rank takes its room`)
+    for (const key of attempt.displaced) {
+      const namespace = this.#parts.roster.gang(key)?.namespace ?? ''
+      keeper.withdraw(key, `${nameFor(namespace, 'gang', gang)} of higher rank takes its room`)
+    }
   }
 
   /** The level-triggered backstop: whatever was missed is found by looking at everything again. */

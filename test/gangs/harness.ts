@@ -1,5 +1,6 @@
 import { Registry } from 'prom-client'
 import type { Clock } from '../../extender/clock.ts'
+import type { Caps } from '../../extender/gangs/crowd.ts'
 import { Gangs } from '../../extender/gangs/gangs.ts'
 import { gangMetrics } from '../../extender/gangs/metrics.ts'
 import type { Log, Notice } from '../../extender/gangs/ports.ts'
@@ -29,6 +30,7 @@ export type Options = {
   readonly losesReply?: () => boolean
   readonly onLost?: (node: string) => void
   readonly outdated?: () => string | undefined
+  readonly caps?: Caps
 }
 
 type Life = { readonly gangs: Gangs; readonly state: State; readonly registry: Registry; end(): void }
@@ -128,6 +130,7 @@ export class Harness {
       profiles: this.#options.profiles ?? new Map([['muster', muster]]),
       priorityCap: this.#options.priorityCap ?? (() => 0),
       outdated: () => this.#options.outdated?.(),
+      ...(this.#options.caps && { caps: this.#options.caps }),
       epoch: () => epoch,
       settleMs: 1_000,
       resyncMs: 30_000,
