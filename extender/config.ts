@@ -26,8 +26,12 @@ export type Config = {
   readonly priorityCaps: ReadonlyMap<string, number>
   readonly bindTimeoutMs: number
   readonly gangSettleMs: number
+  readonly maxGangSize: number
+  /** Of one namespace. */
+  readonly maxWaitingGangs: number
   readonly holdTtlMs: number
   readonly repairTimeoutMs: number
+  readonly watchTimeoutMs: number
   readonly resyncMs: number
   /** What is under way after SIGTERM may take so long. */
   readonly drainTimeoutMs: number
@@ -106,8 +110,11 @@ function read(sources: readonly Source[], env: Env): Config {
     priorityCaps: priorityCaps(get('priority-cap')),
     bindTimeoutMs: duration('bind-timeout', 10_000),
     gangSettleMs: duration('gang-settle', 0),
+    maxGangSize: count(get('max-gang-size')),
+    maxWaitingGangs: count(get('max-waiting-gangs')),
     holdTtlMs: duration('hold-ttl', 1_000),
     repairTimeoutMs: duration('repair-timeout', 1_000),
+    watchTimeoutMs: duration('watch-timeout', 1_000),
     resyncMs: duration('resync', 1_000),
     drainTimeoutMs: duration('drain-timeout', 0),
     ...logging(get),
@@ -227,6 +234,12 @@ function priorityCaps({ all, key }: Value): ReadonlyMap<string, number> {
     caps.set(namespace, cap)
   }
   return caps
+}
+
+function count({ text, key }: Value): number {
+  const value = parseInteger(text ?? '')
+  if (value === undefined || value < 1) throw new UsageError(`${key}: ${shown(text)} must be an integer of at least 1`)
+  return value
 }
 
 function oneOf<T extends string>({ text, key }: Pick<Value, 'text' | 'key'>, allowed: readonly T[]): T {

@@ -32,6 +32,7 @@ import { Outlet } from './telemetry/outlet.ts'
 import { processMetrics } from './telemetry/metrics.ts'
 import type { Spans } from './telemetry/spans.ts'
 import { tracing } from './telemetry/tracing.ts'
+import { watchEventLoop } from './telemetry/watchdog.ts'
 import { Certificates } from './tls.ts'
 import type { Call } from './verbs/ports.ts'
 import { Underway } from './verbs/underway.ts'
@@ -95,6 +96,8 @@ export async function serve(config: Config): Promise<void> {
   }
   const health = healthOf(lives, lease, told)
   const listeners = await open(config, { verbs, reports: lives.reports, ...health, registry, logger: log }, log)
+  // Not before: loading all of this code at once is no stall.
+  watchEventLoop()
   onSignal(async signal => {
     told.closing = true
     log.info({ signal }, 'closing')
@@ -192,7 +195,7 @@ function build(birth: Birth): Logic {
   const state = new State()
   const surprised = (error: unknown): void => life.surprised(error)
   const parts = { api, clock: systemClock, random: Math.random, log, metrics, projector, state, tracer }
-  const cache = new Cache({ ...parts, handlerFailed: surprised })
+  const cache = new Cache({ ...parts, idleMs: config.watchTimeoutMs, handlerFailed: surprised })
   const gangs = new Gangs({
     ...{
       state,
@@ -208,6 +211,8 @@ function build(birth: Birth): Logic {
     quarantine,
     profiles: profilesOf(config),
     scope: config.scope,
+    outdated: () => cache.outdated(),
+    caps: { size: config.maxGangSize, waiting: config.maxWaitingGangs },
     priorityCap: namespace => config.priorityCaps.get(namespace) ?? 0,
     settleMs: config.gangSettleMs,
     holdTtlMs: config.holdTtlMs,

@@ -56,6 +56,12 @@ const options = {
     fallback: '1s',
     help: 'a gang of undeclared size is complete after so long without a new member'
   },
+  'max-gang-size': { hint: 'INTEGER', fallback: '4096', help: 'a gang with more members is refused' },
+  'max-waiting-gangs': {
+    hint: 'INTEGER',
+    fallback: '1000',
+    help: 'of one namespace so many gangs are planned while they wait; others have their turn when these start or go'
+  },
   'hold-ttl': { hint: 'DURATION', fallback: '60s', help: 'room is held no longer for a gang that does not start' },
   'repair-timeout': {
     hint: 'DURATION',
@@ -66,6 +72,11 @@ const options = {
     hint: 'DURATION',
     fallback: '10s',
     help: 'after SIGTERM, gangs at the barrier may finish for so long'
+  },
+  'watch-timeout': {
+    hint: 'DURATION',
+    fallback: '90s',
+    help: 'a watch on which nothing comes for so long is opened anew; 10s later nothing new is planned until it is'
   },
   resync: { hint: 'DURATION', fallback: '30s', help: 'everything is looked at again so often' },
   'log-mode': {

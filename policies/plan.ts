@@ -26,4 +26,6 @@ export type Explanation = {
   readonly blocked: { readonly pod: string; readonly reasons: ReadonlyMap<string, number> }
   /** All of it in one sentence. */
   readonly message: string
+  /** True where it names pods of the gang's namespace, and is for nobody else. */
+  readonly isPrivate?: true
 }

@@ -114,6 +114,11 @@ export const faults: Readonly<Record<string, Fault>> = {
   }),
   S2: row('a watch is frozen without an error', {
     ...kubernetes('reflector', 'a frozen watch is noticed, also where not even headers come'),
+    ...kubernetes(
+      'projections',
+      'a picture of which nothing was heard, also after its watch was opened anew, is out of date until it is'
+    ),
+    ...gangs('truth', 'by a picture of the cluster that is too old nobody new is planned, and what is planned goes on'),
     ...kills('API server frozen for 5 s when 16 of 32 are bound')
   }),
   S3: row('another API server gives an older list', {

@@ -8,6 +8,7 @@ import type { State } from '../state.ts'
 import { Barrier } from './barrier.ts'
 import { Bodies } from './bodies.ts'
 import { Commit } from './commit.ts'
+import { boundless, type Caps, Crowd } from './crowd.ts'
 import { Coordinator } from './coordinator.ts'
 import { gatedByMuster } from './dialects.ts'
 import { Endings } from './endings.ts'
@@ -49,11 +50,15 @@ export type GangsParts = {
   readonly profiles: ReadonlyMap<string, Profile>
   /** How far annotations lift a namespace's pods over those of others. */
   readonly priorityCap: (namespace: string) => number
+  /** Absent: no caps. */
+  readonly caps?: Caps
   readonly epoch: () => number
   /** Outlives this life. */
   readonly quarantine: Quarantine
   /** Whether kube-scheduler asks about all pods, or about marked ones alone. */
   readonly scope: Scope
+  /** Why the picture of the cluster is too old to plan by; undefined, or absent, while it is not. */
+  readonly outdated?: () => string | undefined
   readonly settleMs: number
   readonly holdTtlMs: number
   readonly resyncMs: number
@@ -107,7 +112,8 @@ export function assemble(parts: GangsParts): Assembly {
     [...state.nominated()].some(other => other.nominatedNodeName === info.node.name) ||
     runFilters(profileOf(pod)?.filters ?? [], pod.shape, info) !== undefined
   const refusals = new Refusals(clock, isExplained)
-  const roster = new Roster({ state, clock, profiles, settleMs: parts.settleMs })
+  const caps = parts.caps ?? boundless
+  const roster = new Roster({ state, clock, profiles, settleMs: parts.settleMs, maxSize: caps.size })
   const groupOf = (pod: Pod): string | undefined => roster.keyOf(pod)
   const gang = roster.gang.bind(roster)
   const traces = tracer && new GangTraces({ tracer, clock, state, roster, ledger, epoch })
@@ -200,12 +206,14 @@ export function assemble(parts: GangsParts): Assembly {
     revisit,
     standBack
   })
-  const queue = new Queue({ roster, ledger, keeper, patience })
+  const passedOver: Journal['explained'] = (each, explanation) => journal.explained(each, explanation)
+  const queue = new Queue({ roster, ledger, keeper, patience, crowd: new Crowd(caps.waiting), passedOver })
   const effects = { commit, reconciler, evictions, endings }
   const rounds = new Rounds({
     ...{ roster, ledger, planning, queue, keeper, patience, preemption, outlook, journal, clock, onViolation, traces },
     ...effects,
     quarantine: parts.quarantine,
+    outdated: () => parts.outdated?.(),
     resyncMs: parts.resyncMs
   })
   const coordinator = new Coordinator({

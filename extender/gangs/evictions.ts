@@ -1,4 +1,4 @@
-import { nameOf, someOf } from '../../policies/text.ts'
+import { nameFor, nameOf, someFor } from '../../policies/text.ts'
 import type { Pod } from '../../policies/types.ts'
 import type { Clock, Random } from '../clock.ts'
 import { reasonOf } from '../errors.ts'
@@ -89,10 +89,10 @@ export class Evictions {
     counter.inc({ outcome: 'planned' })
     this.#accounts.set(gang.key, { counter, evicted: new Set(), inVain: false })
     const pods = leavers.map(({ pod }) => pod)
-    const who = `gang ${nameOf(gang)} of priority ${ownPriority(gang)}`
+    const who = (namespace: string): string => `${nameFor(namespace, 'gang', gang)} of priority ${ownPriority(gang)}`
     const { told, does, done } = isMove ? moving : evicting
     log.info({ gang: gang.key, plan: hold.plan, victims: pods.map(nameOf) }, told)
-    const note = `${who} ${does} ${someOf(pods)}`
+    const note = `${who(gang.namespace)} ${does} ${someFor(gang.namespace, pods)}`
     for (const { pod } of gang.members)
       recorder.record({
         pod,
@@ -103,7 +103,7 @@ export class Evictions {
       })
     for (const { pod, to } of leavers) {
       const until = to === undefined ? '' : `; node ${to} has room for what takes its place, which is held`
-      const why = `${done} for ${who}, which needs its room on node ${pod.nodeName ?? ''}${until}`
+      const why = `${done} for ${who(pod.namespace)}, which needs its room on node ${pod.nodeName ?? ''}${until}`
       recorder.record({ pod, type: 'Warning', reason: isMove ? 'Moved' : 'Preempted', action: 'Preempting', note: why })
     }
   }
@@ -183,7 +183,7 @@ export class Evictions {
       if (ending !== undefined) revisit(ending)
     })
     log.warn({ gang: key, pod: nameOf(pod), reason: message }, 'an eviction was refused')
-    withdraw(key, `the eviction of ${nameOf(pod)} was refused: ${message}`)
+    withdraw(key, 'an eviction for it was refused')
   }
 
   #retry(key: string, uid: string, retryAfterMs: number): void {

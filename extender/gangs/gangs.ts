@@ -51,7 +51,7 @@ export class Gangs {
     this.#keeper = keeper
     this.#coordinator = coordinator
     this.#traces = traces
-    this.reports = new Reports({ state, roster, ledger, journal })
+    this.reports = new Reports({ state, roster, ledger, journal, outdated: () => parts.outdated?.() })
     state.subscribe(coordinator)
   }
 

@@ -1,7 +1,7 @@
 import { nodePorts } from '../../policies/node-ports.ts'
 import { nodeInfo } from '../../policies/snapshot.ts'
 import { outranks, type Rank } from '../../policies/ranks.ts'
-import { nameOf } from '../../policies/text.ts'
+import { nameFor } from '../../policies/text.ts'
 import type { Pod } from '../../policies/types.ts'
 import type { Clock } from '../clock.ts'
 import type { State } from '../state.ts'
@@ -89,7 +89,8 @@ export class Guard {
     }
     for (const hold of ledger.on(call.node)) {
       if (!this.#parts.isFor(hold, pod) && !this.#bars(hold, pod) && !this.#fits(pod, call.node, [hold])) {
-        this.#parts.withdraw(hold.gang, `pod ${nameOf(pod)} of higher priority takes its room`)
+        const namespace = hold.claims.values().next().value?.pod.namespace ?? ''
+        this.#parts.withdraw(hold.gang, `${nameFor(namespace, 'pod', pod)} of higher priority takes its room`)
       }
     }
     // From here on the room is taken, whatever becomes of the reply.

@@ -1,14 +1,15 @@
 import type { Body } from '../../policies/bodies.ts'
-import { type Consolidation, consolidation, isInPieces, type Move, type Rooms } from '../../policies/consolidation.ts'
+import { type Consolidation, consolidation, isInPieces, type Rooms } from '../../policies/consolidation.ts'
 import type { Profile } from '../../policies/framework.ts'
 import { annotations } from '../../policies/names.ts'
 import type { Explanation, PlanRequest } from '../../policies/plan.ts'
 import type { Snapshot } from '../../policies/snapshot.ts'
-import { someOf } from '../../policies/text.ts'
+import { someFor } from '../../policies/text.ts'
 import type { Claim, Pod } from '../../policies/types.ts'
 import { victims } from '../../policies/victims.ts'
 import type { Clock } from '../clock.ts'
 import type { Bodies, Prey } from './bodies.ts'
+import { type Clearing, withLeaving } from './clearing.ts'
 import type { Gang } from './gang.ts'
 import type { Leaver } from './ledger.ts'
 import type { Outlook } from './outlook.ts'
@@ -30,15 +31,6 @@ export type PreemptionParts = {
   readonly retry: (gang: string) => void
   /** Who waits is worth another try. */
   readonly roomGrew: () => void
-}
-
-/** Nodes for the members, free once the leavers have left. */
-export type Clearing = {
-  readonly outcome: 'evict'
-  readonly nodes: ReadonlyMap<string, string>
-  readonly leavers: ReadonlyMap<string, Leaver>
-  /** Where room is to be held for those of the leavers that are moved. */
-  readonly moves: readonly Move[]
 }
 
 /** The gang has no room: what is asked, the room that there is, and why it is not enough. */
@@ -173,10 +165,20 @@ export class Preemption {
     const now = this.#parts.clock.now()
     if (!entry.advice || entry.advice.at + adviceMs <= now) {
       const moves = this.#consolidation(gang, rooms, { request, which: 'all' })?.moves
-      entry.advice = { at: now, text: moves && `it would fit if ${someOf(moves.map(({ pod }) => pod))} ${advised}` }
+      entry.advice = {
+        at: now,
+        text:
+          moves &&
+          `it would fit if ${someFor(
+            gang.namespace,
+            moves.map(({ pod }) => pod)
+          )} ${advised}`
+      }
     }
     const { text } = entry.advice
-    return text === undefined ? explanation : { ...explanation, message: `${explanation.message}; ${text}` }
+    return text === undefined
+      ? explanation
+      : { ...explanation, message: `${explanation.message}; ${text}`, isPrivate: true }
   }
 
   #maySearch(gang: Gang): boolean {
@@ -214,14 +216,13 @@ export class Preemption {
   }
 
   #rest({ key }: Gang, from: number): void {
-    const entry = this.#entries.get(key)
-    const now = this.#parts.clock.now()
+    const [entry, now] = [this.#entries.get(key), this.#parts.clock.now()]
     if (entry) entry.notBefore = now + (now - from) * restFactor
   }
 
   #leaving(room: Snapshot): Claim[] {
-    const wall = this.#parts.clock.wall()
-    const { bodies } = this.#parts
+    const { bodies, clock } = this.#parts
+    const wall = clock.wall()
     const leaves = (pod: Pod): boolean =>
       pod.nodeName !== undefined && (pod.terminating ? (pod.leavesBy ?? 0) + stuckMs > wall : bodies.isEnding(pod))
     return room.nodes.flatMap(({ node, pods }) => pods.filter(leaves).map(pod => ({ node: node.name, pod })))
@@ -238,13 +239,4 @@ const fresh = 'some pods of lower priority are protected by their min-runtime fo
 
 function adding({ explanation, ...need }: Need, text: string): Need {
   return { ...need, explanation: { ...explanation, message: `${explanation.message}; ${text}` } }
-}
-
-/** The pods that leave those nodes anyway have to be gone as well. */
-function withLeaving({ outcome, nodes, leavers, moves }: Clearing, leaving: readonly Claim[]): Clearing {
-  const used = new Set(nodes.values())
-  const also = leaving
-    .filter(({ node }) => used.has(node))
-    .map(({ pod }): [string, Leaver] => [pod.uid, { pod, evict: false, whole: undefined, to: undefined }])
-  return { outcome, nodes, leavers: new Map([...leavers, ...also]), moves }
 }

@@ -1,5 +1,7 @@
 import { KeptOrder } from '../../policies/kept-order.ts'
 import type { Waiting } from '../../policies/order.ts'
+import type { Explanation } from '../../policies/plan.ts'
+import type { Crowd } from './crowd.ts'
 import { placeable, placed, satisfied, type Gang } from './gang.ts'
 import { isDegraded } from './quorum.ts'
 import type { Keeper } from './keeper.ts'
@@ -12,6 +14,9 @@ export type QueueParts = {
   readonly ledger: Ledger
   readonly keeper: Keeper
   readonly patience: Patience
+  readonly crowd: Crowd
+  /** Told of who has no turn, and why. */
+  readonly passedOver: (gang: Gang, explanation: Explanation) => void
 }
 
 type Entry = Waiting & { readonly isDegraded: boolean }
@@ -54,7 +59,7 @@ export class Queue {
       this.#past.set(entry)
       const gang = this.#parts.roster.gang(entry.key)
       if (!gang) this.#past.delete(entry.key)
-      else if (this.#isOpen(gang, room)) return gang
+      else if (this.#isOpen(gang, room) && this.#isAdmitted(gang)) return gang
     }
   }
 
@@ -84,12 +89,29 @@ export class Queue {
     }
   }
 
-  /** There was no place for it, as things are. */
-  inVain(gang: Gang, room: number): void {
+  /** There was no place for it, as things are; or, where it does not wait for one, nothing to do. */
+  inVain(gang: Gang, room: number, waits: boolean): void {
     this.#tried.set(gang.key, this.#signature(gang, room))
+    if (waits) this.#parts.crowd.enter(gang)
+    else this.served(gang.key)
+  }
+
+  /** It waits no more, and somebody else may have a turn. */
+  served(key: string): void {
+    const next = this.#parts.crowd.leave(key)
+    if (next !== undefined) this.#changed.add(next)
+  }
+
+  /** What has begun is finished, whoever waits. */
+  #isAdmitted(gang: Gang): boolean {
+    const { crowd, ledger, passedOver } = this.#parts
+    if (placed(gang) > 0 || ledger.hold(gang.key) || crowd.admits(gang)) return true
+    passedOver(gang, crowd.explain(gang.minMember ?? gang.members.length))
+    return false
   }
 
   forget(key: string): void {
+    this.served(key)
     this.#tried.delete(key)
     this.#changed.delete(key)
     this.#next.delete(key)

@@ -1,5 +1,5 @@
 import type { Explanation } from '../../policies/plan.ts'
-import { someOf } from '../../policies/text.ts'
+import { someFor } from '../../policies/text.ts'
 import type { Pod } from '../../policies/types.ts'
 import { placeable, satisfied, type Gang, type GangState } from './gang.ts'
 import { missing } from './quorum.ts'
@@ -17,7 +17,7 @@ export type Known = {
 type Reason = (gang: Gang, known: Known) => string | undefined
 
 const waiting: Reason = (gang, { explanation }) => explanation?.message ?? formingReason(gang)
-const unbound: Reason = (_, known) => known.unbound ?? leaving(known.leavers)
+const unbound: Reason = ({ namespace }, known) => known.unbound ?? leaving(namespace, known.leavers)
 
 const reasons: Readonly<Record<GangState, Reason>> = {
   refused: gang => gang.problem,
@@ -36,9 +36,9 @@ export function reasonFor(gang: Gang, known: Known): string | undefined {
   return reasons[known.state](gang, known)
 }
 
-function leaving(pods: readonly Pod[]): string | undefined {
+function leaving(namespace: string, pods: readonly Pod[]): string | undefined {
   if (pods.length === 0) return undefined
-  return `its room is held; it waits until ${pods.length} pods have left: ${someOf(pods)}`
+  return `its room is held; it waits until ${pods.length} pods have left: ${someFor(namespace, pods)}`
 }
 
 function formingReason(gang: Gang): string {

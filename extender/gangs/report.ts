@@ -22,8 +22,10 @@ export type GangReport = {
   readonly plan: {
     readonly id: string
     readonly firm: boolean
-    /** Who has to leave before the gang starts, as `namespace/name`. */
+    /** Who of its namespace has to leave before the gang starts, as `namespace/name`. */
     readonly leaving: readonly string[]
+    /** How many others have to. */
+    readonly leavingElsewhere: number
   } | null
   readonly members: readonly {
     readonly name: string
@@ -52,6 +54,8 @@ export type ReportsParts = {
   readonly roster: Roster
   readonly ledger: Ledger
   readonly journal: Journal
+  /** Why nobody new is planned at the moment. */
+  readonly outdated: () => string | undefined
 }
 
 /** Answers what people ask about gangs. */
@@ -99,17 +103,18 @@ export class Reports {
   }
 
   #report(gang: Gang): GangReport {
-    const { ledger, journal } = this.#parts
+    const { ledger, journal, outdated } = this.#parts
     const hold = ledger.hold(gang.key)
+    const state = gangState(gang, hold)
     return {
       namespace: gang.namespace,
       name: gang.name,
       dialect: gang.dialect,
-      state: gangState(gang, hold),
+      state,
       minMember: gang.minMember ?? null,
       priority: ownPriority(gang),
-      reason: journal.reason(gang.key) ?? null,
-      plan: hold ? { id: hold.plan, firm: hold.firm, leaving: leavingOf(hold) } : null,
+      reason: (state === 'waiting' ? outdated() : undefined) ?? journal.reason(gang.key) ?? null,
+      plan: hold ? { id: hold.plan, firm: hold.firm, ...leavingOf(gang.namespace, hold) } : null,
       members: gang.members.map(({ pod, role, state, node }) => ({
         name: pod.name,
         role: role ?? null,
@@ -121,7 +126,11 @@ export class Reports {
   }
 }
 
-const leavingOf = ({ leavers }: Hold): string[] => [...leavers.values()].map(({ pod }) => nameOf(pod)).toSorted(compare)
+function leavingOf(namespace: string, { leavers }: Hold): { leaving: string[]; leavingElsewhere: number } {
+  const pods = [...leavers.values()].map(({ pod }) => pod)
+  const own = pods.filter(pod => pod.namespace === namespace)
+  return { leaving: own.map(nameOf).toSorted(compare), leavingElsewhere: pods.length - own.length }
+}
 
 /** 1. Namespace. 2. Name. 3. muster's own dialect first. */
 function byNamespaceAndName(a: GangReport, b: GangReport): number {

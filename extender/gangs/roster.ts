@@ -21,6 +21,8 @@ export type RosterOptions = {
   readonly profiles: Profiles
   /** How long a gang of undeclared size must not have grown before it counts as complete, in milliseconds. */
   readonly settleMs: number
+  /** A gang with more members is refused; absent: none is. */
+  readonly maxSize?: number
 }
 
 /** Which pods make which gang: kept in step with the state, one index, no decisions. */
@@ -77,8 +79,9 @@ export class Roster {
     const pods = [...entry.pods.values()]
     const terms = termsOf(pods, this.#facts)
     const minMember = terms.minMember ?? this.#settled(entry, terms)
-    const { state, profiles } = this.#options
-    const gang = gangOf(pods, { ...terms, minMember }, { profiles, nodeOf: pod => state.nodeOf(pod) })
+    const { state, profiles, maxSize = Number.POSITIVE_INFINITY } = this.#options
+    const problem = terms.problem ?? tooLarge(Math.max(pods.length, minMember ?? 0), maxSize)
+    const gang = gangOf(pods, { ...terms, minMember, problem }, { profiles, nodeOf: pod => state.nodeOf(pod) })
     // What still settles becomes complete by time alone.
     if (minMember !== undefined || terms.atRest === undefined) entry.gang = gang
     return gang
@@ -142,6 +145,10 @@ export class Roster {
     const object = this.#options.profiles.membership(pod)?.object
     return [pod.controller?.uid, object].filter(fact => fact !== undefined)
   }
+}
+
+function tooLarge(size: number, max: number): string | undefined {
+  return size > max ? `a gang of ${size} members is larger than ${max} (--max-gang-size)` : undefined
 }
 
 /** Which gangs depend on what, by how many members. */

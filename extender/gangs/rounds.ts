@@ -1,4 +1,4 @@
-import { nameOf } from '../../policies/text.ts'
+import { nameFor } from '../../policies/text.ts'
 import type { Clock } from '../clock.ts'
 import type { Commit } from './commit.ts'
 import type { Endings } from './endings.ts'
@@ -18,6 +18,8 @@ import type { Reconciler } from './reconciler.ts'
 import type { Roster } from './roster.ts'
 import type { GangTraces } from './tracing.ts'
 
+/** While the picture is too old, it is asked so often whether it still is. */
+const lookMs = 1_000
 /** A round gives the event loop back after this long, so that the verbs never wait for planning. */
 const sliceMs = 10
 
@@ -37,6 +39,8 @@ export type RoundsParts = {
   readonly outlook: Outlook
   readonly journal: Journal
   readonly clock: Clock
+  /** Why the picture of the cluster is too old to plan by. */
+  readonly outdated: () => string | undefined
   readonly resyncMs: number
   readonly onViolation: OnViolation
   readonly traces: GangTraces | undefined
@@ -52,6 +56,7 @@ export class Rounds {
   #room = 0
   #scheduled = false
   #started = false
+  #waitsForNews = false
 
   constructor(parts: RoundsParts) {
     this.#parts = parts
@@ -118,7 +123,7 @@ export class Rounds {
       queue.add(key)
     })
     // 2. Those who wait, best rank first. At least one: else many gangs could use up the slice before any is planned.
-    if (this.#dirty.size === 0) {
+    if (this.#dirty.size === 0 && this.#isUpToDate()) {
       do {
         const gang = queue.pop(this.#room)
         if (!gang) break
@@ -128,6 +133,18 @@ export class Rounds {
     // 3. The API is made to show it.
     drain(this.#touched, more, key => this.#show(key))
     if (this.#dirty.size > 0 || this.#touched.size > 0 || !more()) this.#schedule()
+  }
+
+  /** Nobody new is planned by an old picture; what is planned goes on. */
+  #isUpToDate(): boolean {
+    const isOld = this.#parts.outdated() !== undefined
+    if (!isOld || this.#waitsForNews) return !isOld
+    this.#waitsForNews = true
+    this.#parts.clock.after(lookMs, () => {
+      this.#waitsForNews = false
+      this.#schedule()
+    })
+    return false
   }
 
   #review(key: string): void {
@@ -170,10 +187,11 @@ export class Rounds {
     const attempt = quarantine.attempt(gang, () => planning.attempt(gang, this.#room))
     if (attempt.outcome !== 'nothing') traces?.planned(gang, from, attempt.outcome)
     if (attempt.outcome !== 'reserved') {
-      queue.inVain(gang, this.#room)
+      queue.inVain(gang, this.#room, attempt.outcome !== 'nothing')
       journal.explained(gang, attempt.outcome === 'nothing' ? undefined : attempt)
       return
     }
+    queue.served(gang.key)
     const hold = ledger.hold(gang.key)
     if (hold) {
       journal.planned(gang, hold)
@@ -181,7 +199,10 @@ export class Rounds {
       this.watchExpiry(hold)
     }
     this.#show(gang.key)
-    for (const key of attempt.displaced) keeper.withdraw(key, `gang ${nameOf(gang)} of higher rank takes its room`)
+    for (const key of attempt.displaced) {
+      const namespace = this.#parts.roster.gang(key)?.namespace ?? ''
+      keeper.withdraw(key, `${nameFor(namespace, 'gang', gang)} of higher rank takes its room`)
+    }
   }
 
   /** The level-triggered backstop: whatever was missed is found by looking at everything again. */

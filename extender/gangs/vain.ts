@@ -7,7 +7,12 @@ import type { Gang } from './gang.ts'
 /** Room for at least `need` of these pods, in their order. */
 export type Question = { readonly pods: readonly Pod[]; readonly need: number }
 
-type Entry = { readonly rank: Rank; readonly explanation: Explanation; readonly blocked: number }
+type Entry = {
+  readonly namespace: string
+  readonly rank: Rank
+  readonly explanation: Explanation
+  readonly blocked: number
+}
 
 /**
  * Questions that had no answer. While room only shrinks, whoever asks for the same and ranks no higher is not planned
@@ -28,13 +33,19 @@ export class Vain {
     this.#renew(room)
     const entry = this.#entries.get(this.#keyOf(gang, { pods, need }))
     if (!entry || !isWithin(gang.rank, entry.rank)) return undefined
+    if (entry.explanation.isPrivate && entry.namespace !== gang.namespace) return undefined
     return renamed(entry, pods[entry.blocked])
   }
 
   add(gang: Gang, { pods, need }: Question, { room, explanation }: { room: number; explanation: Explanation }): void {
     this.#renew(room)
     const blocked = pods.findIndex(pod => nameOf(pod) === explanation.blocked.pod)
-    this.#entries.set(this.#keyOf(gang, { pods, need }), { rank: gang.rank, explanation, blocked })
+    this.#entries.set(this.#keyOf(gang, { pods, need }), {
+      namespace: gang.namespace,
+      rank: gang.rank,
+      explanation,
+      blocked
+    })
   }
 
   #keyOf(gang: Gang, question: Question): string {

@@ -11,7 +11,7 @@ import type { KubernetesMetrics } from './metrics.ts'
 import type { ReflectorHandler } from './object-store.ts'
 import { OptionalReflector } from './optional-reflector.ts'
 import type { ControllerKind, ControllerSize, Projector } from './projections.ts'
-import { Reflector, type ReflectorOptions } from './reflector.ts'
+import { Reflector, type ReflectorOptions, usualIdleMs } from './reflector.ts'
 import type { Tracer } from './tracer.ts'
 
 export type CacheParts = {
@@ -24,6 +24,8 @@ export type CacheParts = {
   readonly state: State
   /** Absent while nobody traces. */
   readonly tracer?: Tracer | undefined
+  /** A watch without a byte for so long is opened anew; default 90 s. */
+  readonly idleMs?: number
   /** Told of what whoever listens to the state has thrown: it has missed a change. */
   readonly handlerFailed?: (error: unknown) => void
 }
@@ -36,22 +38,30 @@ const controllers: readonly { readonly kind: ControllerKind; readonly resource: 
 ]
 
 type AnyReflector = Pick<Reflector<unknown>, 'synced' | 'start' | 'stop' | 'whenSynced'>
+/** A watch that is opened anew has so long to tell something; then what it told before is too old to plan by. */
+const reopenMs = 10_000
 
 /** Keeps the state in step with the API server: everything that muster plans by. */
 export class Cache {
   readonly #reflectors: ReadonlyMap<string, AnyReflector>
   readonly #customResources: CustomResources
+  /** By which it is planned. */
+  readonly #plannedBy: readonly (readonly [string, AnyReflector & Pick<Reflector<unknown>, 'staleness'>])[]
+  readonly #outdatedAfterMs: number
 
   constructor(parts: CacheParts) {
     const { state, projector } = parts
     const complaints = new Complaints(parts.clock, parts.log)
     const reflect = <T>(
       own: Pick<ReflectorOptions<T>, 'resource' | 'path' | 'project' | 'handler'>
-    ): [string, AnyReflector] => [own.resource, new Reflector({ ...parts, complaints, ...own })]
+    ): [string, Reflector<T>] => [own.resource, new Reflector({ ...parts, complaints, ...own })]
     this.#customResources = new CustomResources({ ...parts, complaints })
-    this.#reflectors = new Map([
-      reflect<Node>({ resource: 'nodes', path: '/api/v1/nodes', project: projector.node, handler: nodesInto(state) }),
-      reflect<Pod>({ resource: 'pods', path: '/api/v1/pods', project: projector.pod, handler: podsInto(state) }),
+    const nodes = { resource: 'nodes', path: '/api/v1/nodes', project: projector.node, handler: nodesInto(state) }
+    const pods = { resource: 'pods', path: '/api/v1/pods', project: projector.pod, handler: podsInto(state) }
+    this.#plannedBy = [reflect<Node>(nodes), reflect<Pod>(pods)]
+    this.#outdatedAfterMs = (parts.idleMs ?? usualIdleMs) + reopenMs
+    this.#reflectors = new Map<string, AnyReflector>([
+      ...this.#plannedBy,
       ['poddisruptionbudgets', new OptionalReflector({ ...parts, complaints, ...budgetsOf(state.facts) })],
       ...controllers.map(({ kind, resource, path }) =>
         reflect<ControllerSize>({
@@ -76,14 +86,28 @@ export class Cache {
     await Promise.all([...stopped, this.#customResources.stop()])
   }
 
+  /** Why nodes and pods are seen too badly to plan by; undefined while they are not. */
+  outdated(): string | undefined {
+    for (const [resource, reflector] of this.#plannedBy) {
+      const ms = reflector.staleness()
+      if (ms > this.#outdatedAfterMs) return heardNothing(resource, ms)
+    }
+    return undefined
+  }
+
   /** One condition of readiness per resource. */
   checks(): { readonly name: string; readonly problem: () => string | undefined }[] {
     const all = [...this.#reflectors, ['podgroups', this.#customResources] as const]
-    return all.map(([name, reflector]) => ({
+    const listed = all.map(([name, reflector]) => ({
       name,
       problem: () => (reflector.synced ? undefined : 'not listed yet')
     }))
+    return [...listed, { name: 'up to date', problem: () => this.outdated() }]
   }
+}
+
+function heardNothing(resource: string, ms: number): string {
+  return `the API server has told nothing of ${resource} for ${Math.floor(ms / 1000)} s`
 }
 
 function nodesInto(state: State): ReflectorHandler<Node> {

@@ -34,7 +34,7 @@ export type ReflectorOptions<T> = {
   readonly tracer?: Tracer | undefined
   /** Objects per page, default 500: some 30 ms of work. */
   readonly pageSize?: number
-  /** A watch without a byte for so long is opened anew; default 90 s, since bookmarks come each minute. */
+  /** A watch without a byte for so long is opened anew; default `usualIdleMs`. */
   readonly idleMs?: number
   /** No pause between attempts is longer; default 30 s. */
   readonly longestPauseMs?: number
@@ -42,6 +42,8 @@ export type ReflectorOptions<T> = {
   readonly watchSeconds?: readonly [number, number]
 }
 
+/** Bookmarks come each minute. */
+export const usualIdleMs = 90_000
 /** A watch that ends sooner, without an event, is no success. */
 const shortWatchMs = 1_000
 /** A watch that lives so long shows that listing again helped. */
@@ -150,7 +152,7 @@ export class Reflector<T> {
   }
 
   async #watchOnce(): Promise<number> {
-    const { api, clock, path, idleMs = 90_000 } = this.#options
+    const { api, clock, path, idleMs = usualIdleMs } = this.#options
     const began = clock.now()
     let events = 0
     const end = await watch({

@@ -14,10 +14,18 @@ export interface ApiCall {
   status: number | undefined
 }
 
+/**
+ * What happens to one request. `reset`: the connection is cut before the request goes on. `blackhole`: it does not go
+ * on, and nobody says so. `truncated`: of the answer half a chunk comes, then the connection is cut.
+ */
+export type WireFault = 'reset' | 'blackhole' | 'truncated'
+
 /** What a test does to the requests that pass; every part is optional. */
 export interface Interceptor {
   /** Asked before a request goes on; a promise that never resolves holds it for good. */
   before?(call: ApiCall): Promise<void> | void
+  /** Asked then. */
+  fault?(call: ApiCall): WireFault | undefined
   /** Asked when the API server has answered: true loses the reply, after what it reports was done. */
   loses?(call: ApiCall): boolean
   /** Told when the reply's last byte was handed to the client. */
@@ -117,6 +125,9 @@ export class ApiProxy {
       await interceptor.before?.(call)
     }
     if ((await Promise.race([go(), gone])) === 'gone') return
+    const fault = interceptor.fault?.(call)
+    if (fault === 'reset') to.destroy()
+    if (fault === 'reset' || fault === 'blackhole') return
     const upstream = secureRequest(this.#options.target + call.path, {
       agent: this.#agent,
       method: call.method,
@@ -127,7 +138,10 @@ export class ApiProxy {
       call.status ??= 0
       to.destroy()
     })
-    upstream.once('response', reply => this.#reply(call, reply, to, interceptor))
+    upstream.once('response', reply => {
+      if (fault === 'truncated') truncate(reply, to)
+      else this.#reply(call, reply, to, interceptor)
+    })
     upstream.end(body)
   }
 
@@ -147,6 +161,14 @@ export class ApiProxy {
     reply.once('error', () => to.destroy())
     if (this.#thawed) reply.pause()
   }
+}
+
+/** Hands on the head and half of the first chunk of a reply, and cuts the connection. */
+export function truncate(reply: IncomingMessage, to: ServerResponse): void {
+  to.writeHead(reply.statusCode ?? 0, reply.headers)
+  reply.once('data', (chunk: Buffer) => to.write(chunk.subarray(0, chunk.length >> 1), () => to.destroy()))
+  reply.once('end', () => to.destroy())
+  reply.once('error', () => to.destroy())
 }
 
 async function text(stream: IncomingMessage): Promise<string> {
@@ -171,3 +193,8 @@ export const isUngating = (call: ApiCall): boolean => call.method === 'PATCH' &&
 
 /** The name of the pod that a request writes to. */
 export const podWritten = (call: ApiCall): string | undefined => podPath.exec(call.path)?.[3]
+
+/** The pod, as `namespace/name`, that a request binds; undefined where it binds none. */
+export function bindingOf(call: ApiCall): string | undefined {
+  return isBinding(call) ? `${podPath.exec(call.path)?.[1]}/${podWritten(call)}` : undefined
+}

@@ -1,5 +1,6 @@
 import { Agent, createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { truncate, type WireFault } from './api-proxy.ts'
 
 /** One call of kube-scheduler on the extender. */
 export interface VerbCall {
@@ -38,6 +39,10 @@ export class ExtenderProxy {
   readonly url: string
   /** Answers in muster's place where it answers a text; undefined asks muster. */
   intercept: (call: VerbCall) => string | undefined = () => undefined
+  /** Asked before a call goes on to muster; a promise that never resolves holds it for good. */
+  before: (call: VerbCall) => Promise<void> | void = () => {}
+  /** What then happens to it; `lost`: muster has answered, and the answer does not arrive. */
+  fault: (call: VerbCall) => WireFault | 'lost' | undefined = () => undefined
   readonly #port: number
   readonly #target: string
   readonly #server: Server
@@ -103,8 +108,11 @@ export class ExtenderProxy {
       to.writeHead(200, { 'content-type': 'application/json' }).end(instead)
       return
     }
+    await this.before(call)
     const agent = this.#agents.get(from.socket)
-    if (!agent) return
+    const fault = this.fault(call)
+    if (fault === 'reset') from.socket.destroy()
+    if (!agent || fault === 'reset' || fault === 'blackhole') return
     const upstream = request(this.#target + (from.url ?? ''), {
       agent,
       method: from.method ?? 'POST',
@@ -118,7 +126,9 @@ export class ExtenderProxy {
       from.socket.destroy()
     })
     upstream.once('response', reply => {
-      answer(call, reply, to).catch(() => from.socket.destroy())
+      if (fault === 'lost') from.socket.destroy()
+      else if (fault === 'truncated') truncate(reply, to)
+      else answer(call, reply, to).catch(() => from.socket.destroy())
     })
     upstream.end(body)
   }

@@ -1,5 +1,7 @@
 import t from 'tap'
-import { History } from './history.ts'
+import type { ApiCall } from './api-proxy.ts'
+import type { VerbCall } from './extender-proxy.ts'
+import { History, unaskedBindings } from './history.ts'
 import type { Pod } from './objects.ts'
 
 /** What one watch event shows of member `pod` of a gang of two. */
@@ -100,4 +102,43 @@ t.test('a pod that changes its node is bound twice', async t => {
     { at: 3, pod: 'a', node: 'm' }
   ]
   t.strictSame(history(events).boundTwice(), ['ns/a'])
+})
+
+t.test('a node that held more pods at a time than it takes is found', async t => {
+  const events = [
+    { at: 1, pod: 'a', node: 'n' },
+    { at: 2, pod: 'b', node: 'm' },
+    { at: 3, pod: 'a', node: 'n', deleted: true },
+    { at: 4, pod: 'c', node: 'n' }
+  ]
+  t.strictSame(history(events).crowded(1), [])
+  t.strictSame(history([...events, { at: 5, pod: 'd', node: 'n' }]).crowded(1), ['n'])
+})
+
+t.test('gangs that are in part, that were whole, that lost a member', async t => {
+  const begun = [
+    { at: 1, pod: 'a' },
+    { at: 2, pod: 'a', node: 'n' }
+  ]
+  const whole = [...begun, { at: 3, pod: 'b', node: 'm' }]
+  t.strictSame([history(begun).inPart(), history(begun).tally()], [['ns/g'], { seen: 1, whole: 0 }])
+  t.strictSame([history(whole).inPart(), history(whole).tally()], [[], { seen: 1, whole: 1 }])
+  t.strictSame([...history(whole).disturbed()], [])
+  t.strictSame([...history([...begun, { at: 3, pod: 'b', deleted: true }]).disturbed()], ['ns/g'])
+})
+
+const binding = (at: number, pod: string): ApiCall => {
+  const path = `/api/v1/namespaces/ns/pods/${pod}/binding`
+  return { at, method: 'POST', path, body: '{}', status: 201 }
+}
+
+t.test('a Binding that nobody asked for, or no more, is found', async t => {
+  const asked = [{ at: 1_000, verb: 'bind', pod: 'ns/a' }] as unknown as readonly VerbCall[]
+  const patch = { ...binding(1, 'b'), method: 'PATCH' }
+  t.strictSame(unaskedBindings(asked, [binding(1_500, 'a'), patch], 1_000), [])
+  t.strictSame(unaskedBindings(asked, [binding(2_500, 'a'), binding(500, 'a'), binding(1_500, 'b')], 1_000), [
+    'ns/a',
+    'ns/a',
+    'ns/b'
+  ])
 })

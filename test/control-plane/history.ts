@@ -1,3 +1,5 @@
+import { type ApiCall, bindingOf } from './api-proxy.ts'
+import type { VerbCall } from './extender-proxy.ts'
 import { gangOf, isBound, isGated, type Pod } from './objects.ts'
 import type { Change } from './watch.ts'
 
@@ -68,6 +70,27 @@ export class History {
     return [...new Set(this.#entries.filter(entry => entry.gang === gang && entry.node !== '').map(entry => entry.pod))]
   }
 
+  /** Gangs of which a member left: what they lack since then is no decision of a scheduler. */
+  disturbed(): ReadonlySet<string> {
+    const left = this.#entries.filter(entry => entry.leaving).flatMap(({ gang }) => gang ?? [])
+    return new Set(left)
+  }
+
+  /** Nodes on which more pods stood at a time than `slots` allows. */
+  crowded(slots: number): readonly string[] {
+    const standing = new Map<string, Set<string>>()
+    const crowded = new Set<string>()
+    for (const { uid, node, bound } of this.#entries) {
+      if (node === '') continue
+      const pods = standing.get(node) ?? new Set<string>()
+      standing.set(node, pods)
+      if (bound) pods.add(uid)
+      else pods.delete(uid)
+      if (pods.size > slots) crowded.add(node)
+    }
+    return [...crowded]
+  }
+
   /** How often a waiting pod's nomination went away or was replaced although the pod was neither bound nor deleted. */
   erasedNominations(matches: (entry: Entry) => boolean = () => true): number {
     const nominated = new Map<string, string>()
@@ -87,6 +110,21 @@ export class History {
    * scheduling decision.
    */
   longestPartial(now = performance.now()): ReadonlyMap<string, number> {
+    return new Map([...this.#gangs()].map(([key, gang]) => [key, gang.longest(now)]))
+  }
+
+  /** Gangs that are bound in part and have never been whole. */
+  inPart(): readonly string[] {
+    return [...this.#gangs()].filter(([, gang]) => gang.isPartial).map(([key]) => key)
+  }
+
+  /** How many gangs were seen, and how many of them stood whole at some time. */
+  tally(): { readonly seen: number; readonly whole: number } {
+    const gangs = [...this.#gangs().values()]
+    return { seen: gangs.length, whole: gangs.filter(gang => gang.isWhole).length }
+  }
+
+  #gangs(): ReadonlyMap<string, Partial> {
     const gangs = new Map<string, Partial>()
     for (const entry of this.#entries) {
       if (entry.gang === undefined) continue
@@ -94,8 +132,29 @@ export class History {
       gangs.set(entry.gang, gang)
       gang.see(entry)
     }
-    return new Map([...gangs].map(([key, gang]) => [key, gang.longest(now)]))
+    return gangs
   }
+}
+
+/**
+ * Bindings that muster sent although kube-scheduler did not ask for them, or had stopped waiting: no bind call for that
+ * pod began within `patience` milliseconds before them.
+ */
+export function unaskedBindings(
+  asked: readonly VerbCall[],
+  written: readonly ApiCall[],
+  patience: number
+): readonly string[] {
+  const asks = Map.groupBy(
+    asked.filter(call => call.verb === 'bind'),
+    call => call.pod
+  )
+  return written.flatMap(call => {
+    const pod = bindingOf(call)
+    if (pod === undefined) return []
+    const isAsked = asks.get(pod)?.some(({ at }) => at <= call.at && call.at <= at + patience)
+    return isAsked ? [] : [pod]
+  })
 }
 
 /** The name under which the history knows a pod's gang. */
@@ -113,6 +172,14 @@ class Partial {
 
   constructor(minMember: number) {
     this.#minMember = minMember
+  }
+
+  get isWhole(): boolean {
+    return this.#whole
+  }
+
+  get isPartial(): boolean {
+    return this.#since !== undefined
   }
 
   see(entry: Entry): void {

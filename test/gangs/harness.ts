@@ -1,6 +1,7 @@
 import { Registry } from 'prom-client'
 import type { Clock } from '../../extender/clock.ts'
 import type { GangsParts } from '../../extender/gangs/assembly.ts'
+import type { Caps } from '../../extender/gangs/crowd.ts'
 import { Gangs } from '../../extender/gangs/gangs.ts'
 import { gangMetrics } from '../../extender/gangs/metrics.ts'
 import { Quarantine } from '../../extender/gangs/quarantine.ts'
@@ -31,6 +32,8 @@ export type Options = {
   readonly objects?: (pod: Pod, node: string) => boolean
   readonly losesReply?: () => boolean
   readonly onLost?: (node: string) => void
+  readonly outdated?: () => string | undefined
+  readonly caps?: Caps
 }
 
 type Life = { readonly gangs: Gangs; readonly state: State; readonly registry: Registry; end(): void }
@@ -130,6 +133,8 @@ export class Harness {
       recorder: { record: notice => this.notices.push(notice) },
       profiles: this.#options.profiles ?? new Map([['muster', muster]]),
       priorityCap: this.#options.priorityCap ?? (() => 0),
+      outdated: () => this.#options.outdated?.(),
+      ...(this.#options.caps && { caps: this.#options.caps }),
       epoch: () => epoch,
       scope: this.#options.scope ?? 'all',
       settleMs: 1_000,

@@ -91,3 +91,26 @@ for (const [way, jump] of [
     t.equal(h.api.written('fail').length, 4, 'and a wait in its own')
   })
 }
+
+t.test('by a picture of the cluster that is too old nobody new is planned, and what is planned goes on', async t => {
+  let outdated: string | undefined
+  const h = harness({
+    ...{ scheduler: false, outdated: () => outdated },
+    ...{ nodes: nodes(6, 'n', slot), pods: pods(3, 'a', member) }
+  })
+  await h.run(100)
+  const held = h.held
+  t.equal(held.length, 3)
+  outdated = 'the API server has told nothing of pods for 101 s'
+  h.add(...pods(3, 'b', each => member(each).gang('b', 3)))
+  await h.run(50_000)
+  t.match(h.gang('b'), { state: 'waiting', reason: outdated })
+  t.strictSame(h.held, held, 'nothing more is held')
+  const all = held.map(each => each.split('@')).map(([name = '', on = '']) => h.bind(name, on))
+  await h.run(100)
+  t.strictSame(await Promise.all(all), ['', '', ''])
+  outdated = undefined
+  await h.run(1_500)
+  t.equal(h.held.length, 3, 'at once when it is up to date again')
+  t.match(h.gang('b'), { state: 'planned' })
+})

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Tools } from '../../control-plane/build.ts'
 import { forEach } from '../../control-plane/client.ts'
 import { Cluster } from '../../control-plane/cluster.ts'
+import { nativeGroupVersion } from '../../control-plane/native-gangs.ts'
 import { type NamedPod, nodeObject } from '../../control-plane/objects.ts'
 import { fetchText } from '../../control-plane/probe.ts'
 import type { ManagedProcess } from '../../control-plane/process.ts'
@@ -79,7 +80,7 @@ export class Course {
     const waiting = await this.#namespace()
     if (way === 'beside') await this.#create(waiting, waitingOf(this.#options.waiting))
     const { groups, pods } = objectsOf(load, way)
-    const groupsPath = `/apis/scheduling.k8s.io/v1alpha2/namespaces/${namespace}/podgroups`
+    const groupsPath = `/apis/${nativeGroupVersion}/namespaces/${namespace}/podgroups`
     await forEach(groups, 16, group => this.#cluster.client.create(groupsPath, group))
     // It hears of the pods when kube-scheduler begins, so that what it does for them counts.
     extender?.pause()
