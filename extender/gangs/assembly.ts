@@ -29,6 +29,7 @@ import type { Quarantine } from './quarantine.ts'
 import { Queue } from './queue.ts'
 import { Reconciler } from './reconciler.ts'
 import { Refusals } from './refusals.ts'
+import { Rights } from './rights.ts'
 import { Rooms } from './rooms.ts'
 import { Roster } from './roster.ts'
 import { Rounds } from './rounds.ts'
@@ -100,6 +101,7 @@ export function assemble(parts: GangsParts): Assembly {
   const lost = (key: string): void => rounds.lost(key)
   const withdraw = (key: string, cause: string): void => keeper.withdraw(key, cause)
 
+  const rights = new Rights({ clock, log, roomGrew })
   const profiles = new Profiles(parts.profiles, parts.priorityCap, parts.scope)
   const profileOf = (pod: Pod): Profile | undefined => profiles.of(pod)
   const rankOf = profiles.rank
@@ -131,6 +133,7 @@ export function assemble(parts: GangsParts): Assembly {
     log,
     recorder,
     metrics,
+    rights,
     withdraw,
     revisit,
     roomGrew
@@ -142,21 +145,23 @@ export function assemble(parts: GangsParts): Assembly {
     writes,
     clock,
     log,
+    rights,
     podNow: uid => state.pod(uid),
     revisit
   })
-  const barred = (uid: string): boolean => evictions.barred(uid)
+  const barred = (pod: Pod): boolean => evictions.barred(pod)
   const isOurs = (pod: Pod): boolean => profileOf(pod) !== undefined
   // The room of a moved pod is held for one that nobody can nominate yet.
   const moving = parts.scope === 'all'
-  const bodies = new Bodies({ state, roster, ledger, clock, rankOf, isOurs, barred, moving })
+  const bodies = new Bodies({ state, roster, ledger, clock, rankOf, isOurs, barred, moving, rights })
   const isSent = (uid: string): boolean => evictions.isSent(uid)
   const moves = new Moves({ state, ledger, clock, rankOf, isSent, roomGrew })
   const isFor: Moves['isFor'] = (hold, pod) => moves.isFor(hold, pod)
   const outlook = new Outlook({ state, roster, profiles, patience })
-  const preemption = new Preemption({ bodies, outlook, profileOf, clock, retry, roomGrew })
+  const lacks = (): readonly string[] => rights.lacks('evict')
+  const preemption = new Preemption({ bodies, outlook, profileOf, clock, lacks, retry, roomGrew })
   const rooms = new Rooms({ state, ledger, groupOf })
-  const plans = { state, ledger, refusals, clock, holdTtlMs }
+  const plans = { state, ledger, refusals, clock, rights, holdTtlMs }
   const isEven = (): boolean => profiles.isEven
   const planning = new Planning({ ...plans, rooms, preemption, moves, metrics, epoch: parts.epoch, groupOf, isEven })
   const plannedNode = (uid: string): string | undefined => ledger.openFor(uid)?.claim.node
@@ -168,7 +173,7 @@ export function assemble(parts: GangsParts): Assembly {
   const arrived = (uid: string): boolean => commit.has(uid)
   const standBack: Patience['standBack'] = key => patience.standBack(key)
   const reconciler = new Reconciler({
-    ...{ nominator, terminator, clock, random, log, writes, plannedNode, nominee, arrived, revisit },
+    ...{ nominator, terminator, clock, random, log, writes, rights, plannedNode, nominee, arrived, withdraw, revisit },
     epoch: parts.epoch
   })
   const stillFits: Keeper['stillFits'] = hold => keeper.stillFits(hold)

@@ -10,6 +10,7 @@ import { type Gang, satisfied } from './gang.ts'
 import { isWhole, survives } from './quorum.ts'
 import type { Ledger } from './ledger.ts'
 import { single } from './profiles.ts'
+import type { Rights } from './rights.ts'
 import type { Roster } from './roster.ts'
 
 /** Pods of this priority and above keep the cluster itself alive (`system-cluster-critical`). */
@@ -24,9 +25,10 @@ export type BodiesParts = {
   readonly ledger: Ledger
   readonly clock: Clock
   /** The API server refused the pod's eviction a short while ago. */
-  readonly barred: (uid: string) => boolean
+  readonly barred: (pod: Pod) => boolean
   /** Whether anybody is moved at all. */
   readonly moving: boolean
+  readonly rights: Rights
 }
 
 /** Who may be ended for a preemptor, and in which portions. */
@@ -118,7 +120,7 @@ export class Bodies {
 
   /** Whether the pod's gang is being ended whole: it will be evicted. */
   isEnding(pod: Pod): boolean {
-    return this.#gangOf(pod)?.ending === true
+    return this.#gangOf(pod)?.ending === true && this.#parts.rights.lack('evict', pod.namespace) === undefined
   }
 
   #gangOf(pod: Pod): Gang | undefined {
@@ -136,7 +138,7 @@ export class Bodies {
   /** Nothing protects it, and it is not on its way out for somebody else. */
   #isFree(pod: Pod, rank: Rank): boolean {
     const { ledger, barred } = this.#parts
-    if (isUntouchable(pod) || barred(pod.uid) || this.isFresh(pod)) return false
+    if (isUntouchable(pod) || barred(pod) || this.isFresh(pod)) return false
     // It leaves already, or somebody of at least this rank waits for its room.
     if (pod.terminating || this.isEnding(pod)) return false
     return !ledger.victimFor(pod.uid).some(hold => hold.firm || !outranks(rank, hold.rank))

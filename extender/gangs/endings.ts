@@ -7,6 +7,7 @@ import type { Evictions } from './evictions.ts'
 import { endingMembers, type Gang } from './gang.ts'
 import type { Ledger } from './ledger.ts'
 import type { Log, Terminator, WriteResult } from './ports.ts'
+import type { Rights } from './rights.ts'
 import type { WriteQueue } from './write-queue.ts'
 
 /** A mark that failed, or that the watch has not shown, is written again after this. */
@@ -19,6 +20,7 @@ export type EndingsParts = {
   readonly writes: WriteQueue
   readonly clock: Clock
   readonly log: Log
+  readonly rights: Rights
   /** As the watch shows it. */
   readonly podNow: (uid: string) => Pod | undefined
   readonly revisit: (gang: string) => void
@@ -30,7 +32,7 @@ export type EndingsParts = {
  */
 export class Endings {
   readonly #parts: EndingsParts
-  /** Uid of the member to be marked → not again before, in monotonic milliseconds. */
+  /** Uid of the member to be marked, or to lose its mark → not again before, in monotonic milliseconds. */
   readonly #marking = new Map<string, number>()
 
   constructor(parts: EndingsParts) {
@@ -53,23 +55,30 @@ export class Endings {
   finish(gang: Gang): void {
     if (!gang.ending) return
     const { marked, others } = endingMembers(gang)
+    // What cannot be finished is called off: what is left of the gang goes on.
+    if (this.#parts.rights.lack('evict', gang.namespace) !== undefined) {
+      for (const pod of marked) this.#mark(pod, { gang: gang.key, plan: undefined })
+      return
+    }
     for (const pod of others.length > 0 ? others : marked) {
       const [preemptor] = this.#parts.ledger.victimFor(pod.uid)
       this.#parts.evictions.evict(pod, { gang: preemptor?.gang ?? gang.key, ending: gang.key, isWanted: () => true })
     }
   }
 
-  #mark(pod: Pod, { gang, plan }: { readonly gang: string; readonly plan: string }): void {
+  /** Marks the pod for that gang's plan; without a plan it takes the pod's mark away. */
+  #mark(pod: Pod, { gang, plan }: { readonly gang: string; readonly plan: string | undefined }): void {
     const { clock, ledger, terminator, writes, revisit } = this.#parts
-    if (clock.now() < (this.#marking.get(pod.uid) ?? 0)) return
-    this.#marking.set(pod.uid, Number.POSITIVE_INFINITY)
+    const key = plan === undefined ? `no mark ${pod.uid}` : pod.uid
+    if (clock.now() < (this.#marking.get(key) ?? 0)) return
+    this.#marking.set(key, Number.POSITIVE_INFINITY)
     writes.push(async () => {
       // The plan may have been given up while the mark waited for its turn.
-      if (ledger.hold(gang)?.leavers.has(pod.uid))
+      if (plan === undefined || ledger.hold(gang)?.leavers.has(pod.uid))
         this.#settle(pod, await terminator.mark(pod, endingMark, plan).catch(failed))
-      this.#marking.set(pod.uid, clock.now() + confirmMs)
+      this.#marking.set(key, clock.now() + confirmMs)
       clock.after(confirmMs + 1, () => {
-        this.#marking.delete(pod.uid)
+        this.#marking.delete(key)
         revisit(gang)
       })
     })

@@ -7,6 +7,7 @@ import { ownPriority, type Gang } from './gang.ts'
 import type { Hold, Ledger } from './ledger.ts'
 import type { GangMetrics } from './metrics.ts'
 import type { EvictResult, Log, Recorder, Terminator } from './ports.ts'
+import type { Rights } from './rights.ts'
 import type { WriteQueue } from './write-queue.ts'
 
 /** When an eviction of which no answer came is asked for again. */
@@ -29,6 +30,8 @@ type Account = {
 
 type Asked = { readonly gang: string; readonly ending?: string | undefined; readonly account: Account | undefined }
 
+type Refusal = Extract<EvictResult, { readonly outcome: 'refused' }>
+
 /** For whom a pod is evicted, and whether that still holds when its turn has come. */
 export type Purpose = {
   readonly gang: string
@@ -46,6 +49,7 @@ export type EvictionsParts = {
   readonly log: Log
   readonly recorder: Recorder
   readonly metrics: GangMetrics
+  readonly rights: Rights
   readonly withdraw: (gang: string, cause: string) => void
   readonly revisit: (gang: string) => void
   /** Who waits is worth another try. */
@@ -69,9 +73,10 @@ export class Evictions {
     this.#parts = parts
   }
 
-  /** Whether the API server refused the pod's eviction a short while ago. */
-  barred(uid: string): boolean {
-    return (this.#bars.get(uid)?.until ?? 0) > this.#parts.clock.now()
+  /** Whether the API server refused the pod's eviction, or any in its namespace, a short while ago. */
+  barred({ uid, namespace }: Pod): boolean {
+    const { clock, rights } = this.#parts
+    return (this.#bars.get(uid)?.until ?? 0) > clock.now() || rights.lack('evict', namespace) !== undefined
   }
 
   /** Whether the pod's eviction can no longer be called off. */
@@ -122,7 +127,7 @@ export class Evictions {
     const { clock, writes, terminator } = this.#parts
     const track = this.#tracks.get(pod.uid) ?? { asked: false, isSent: false, failures: 0, notBefore: 0 }
     this.#tracks.set(pod.uid, track)
-    if (track.asked || clock.now() < track.notBefore || this.barred(pod.uid)) return
+    if (track.asked || clock.now() < track.notBefore || this.barred(pod)) return
     track.asked = true
     const account = this.#accounts.get(purpose.gang)
     writes.push(async () => {
@@ -162,7 +167,7 @@ export class Evictions {
       log.info({ pod: nameOf(pod), node: pod.nodeName, gang }, 'evicted a pod for a gang')
       account?.evicted.add(pod.uid)
       if (account?.inVain) metrics.wastedEvictions.inc()
-    } else if (result.outcome === 'refused') this.#bar({ gang, ending }, pod, result.message)
+    } else if (result.outcome === 'refused') this.#refused({ gang, ending }, pod, result)
     else if (result.outcome !== 'gone') {
       // A conflict is no word on whether the pod stays: as long as it does, it is asked for again.
       const { message, retryAfterMs = 0 } = result.outcome === 'failed' ? result : { message: 'a conflict' }
@@ -171,10 +176,17 @@ export class Evictions {
     }
   }
 
-  /** A disruption budget, or the lack of a right: others have to go, if there are any. */
+  #refused(asked: Pick<Asked, 'gang' | 'ending'>, pod: Pod, { message, forbidden }: Refusal): void {
+    this.#tracks.delete(pod.uid)
+    if (!forbidden) return this.#bar(asked, pod, message)
+    const { withdraw, revisit, rights } = this.#parts
+    withdraw(asked.gang, rights.forbidden('evict', pod.namespace, message))
+    if (asked.ending !== undefined) revisit(asked.ending)
+  }
+
+  /** A disruption budget: others have to go, if there are any. */
   #bar({ gang: key, ending }: Pick<Asked, 'gang' | 'ending'>, pod: Pod, message: string): void {
     const { clock, log, withdraw, revisit, roomGrew } = this.#parts
-    this.#tracks.delete(pod.uid)
     const count = this.#bars.get(pod.uid)?.count ?? 0
     const barMs = Math.min(maxBarMs, firstBarMs * 2 ** count)
     this.#bars.set(pod.uid, { until: clock.now() + barMs, count: count + 1 })

@@ -7,7 +7,7 @@ import type { Claim, Pod } from '../../policies/types.ts'
 import type { Clock } from '../clock.ts'
 import type { State } from '../state.ts'
 import type { Former } from './adoption.ts'
-import { beyondCluster } from './min-resources.ts'
+import { hopeless } from './hopeless.ts'
 import { placeable, placed, type Gang } from './gang.ts'
 import { type CallUp, callUp, isDegraded, isWhole } from './quorum.ts'
 import type { Hold, Leaver, Ledger } from './ledger.ts'
@@ -16,6 +16,7 @@ import type { Moves } from './moves.ts'
 import { overfull } from './overfull.ts'
 import type { Preemption } from './preemption.ts'
 import type { Refusals } from './refusals.ts'
+import type { Rights } from './rights.ts'
 import { all, type Rooms, type Which } from './rooms.ts'
 import { apart, dealtOut, shares } from './spreading.ts'
 import { Vain } from './vain.ts'
@@ -32,6 +33,7 @@ export type PlanningParts = {
   /** Which life of which leader made the plan; grows with every change of leader and every start. */
   readonly epoch: () => number
   readonly holdTtlMs: number
+  readonly rights: Rights
   /** The key of the pod's gang, if it has one. */
   readonly groupOf: (pod: Pod) => string | undefined
   /** Whether all pods rank in one order, whatever their namespaces. */
@@ -74,8 +76,8 @@ export class Planning {
     for (const pod of placeable(gang)) moves.settled(pod)
     const pods = inTwo ? call.needed : [...call.needed, ...call.surplus]
     if (pods.length === 0 || need === undefined || need > pods.length) return { outcome: 'nothing' }
-    const beyond = beyondCluster(gang, need, this.#parts.state.snapshot())
-    if (beyond) return beyond
+    const reason = hopeless(gang, { pods, need }, this.#parts)
+    if (reason) return reason
     const attempt = this.#unlessInVain({ gang, held, pods, need }, room)
     if (attempt.outcome === 'reserved' && inTwo) this.attempt(gang, room)
     return attempt

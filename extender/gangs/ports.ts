@@ -7,7 +7,13 @@ export type PodRef = { readonly namespace: string; readonly name: string; readon
 /** `gone`: no such pod any more. `conflict`: the name belongs to another pod, or the write came too late. */
 export type WriteResult =
   | { readonly outcome: 'done' | 'gone' | 'conflict' }
-  | { readonly outcome: 'failed'; readonly message: string; readonly retryAfterMs?: number }
+  | {
+      readonly outcome: 'failed'
+      readonly message: string
+      readonly retryAfterMs?: number
+      /** The account has no right to do so, whatever the pod. */
+      readonly forbidden?: true
+    }
 
 /** One attempt each; the caller is level-triggered and backs off by itself. */
 export interface Nominator {
@@ -45,14 +51,16 @@ export interface Binder {
 }
 
 /** As `WriteResult`; `refused`: by a disruption budget, by two of them, or for want of the right to evict. */
-export type EvictResult = WriteResult | { readonly outcome: 'refused'; readonly message: string }
+export type EvictResult =
+  | WriteResult
+  | { readonly outcome: 'refused'; readonly message: string; readonly forbidden?: true }
 
 /** Ends pods; one attempt each. */
 export interface Terminator {
   /** Through the Eviction API. */
   evict(pod: PodRef): Promise<EvictResult>
-  /** Writes one annotation. */
-  mark(pod: PodRef, annotation: string, value: string): Promise<WriteResult>
+  /** Writes one annotation; undefined takes it away. */
+  mark(pod: PodRef, annotation: string, value: string | undefined): Promise<WriteResult>
   /** Sets a pod that never started to phase Failed. */
   fail(pod: PodRef, reason: string, message: string): Promise<WriteResult>
 }

@@ -27,6 +27,8 @@ export type PreemptionParts = {
   readonly profileOf: (pod: Pod) => Profile | undefined
   readonly outlook: Outlook
   readonly clock: Clock
+  /** Why nobody may be evicted in some namespace. */
+  readonly lacks: () => readonly string[]
   /** The gang is worth another try, though nothing about it or its room has changed. */
   readonly retry: (gang: string) => void
   /** Who waits is worth another try. */
@@ -87,8 +89,9 @@ export class Preemption {
       this.#entries.delete(gang.key)
       return found
     }
-    const why = { ...need, explanation: found }
-    const explained = this.#advised(gang, rooms, prey.thawsInMs === undefined ? why : adding(why, fresh))
+    const notes = [...(prey.thawsInMs === undefined ? [] : [fresh]), ...this.#parts.lacks()]
+    const why = notes.reduce(adding, { ...need, explanation: found })
+    const explained = this.#advised(gang, rooms, why)
     this.#rest(gang, from)
     this.#awaitThaw(prey)
     return explained
@@ -143,7 +146,7 @@ export class Preemption {
 
   /** Nobody loses but the time of a start. */
   #moved(gang: Gang, rooms: Rooms, need: Need): Clearing | undefined {
-    const found = this.#consolidation(gang, rooms, { ...need, which: 'marked' })
+    const found = this.#consolidation(gang, rooms, need.request, 'marked')
     if (!found) return undefined
     const leavers = found.moves.map(({ pod, to }): [string, Leaver] => [
       pod.uid,
@@ -152,7 +155,7 @@ export class Preemption {
     return { outcome: 'evict', nodes: found.nodes, leavers: new Map(leavers), moves: found.moves }
   }
 
-  #consolidation(gang: Gang, rooms: Rooms, { request, which }: Moving): Consolidation | undefined {
+  #consolidation(gang: Gang, rooms: Rooms, request: PlanRequest, which: 'marked' | 'all'): Consolidation | undefined {
     if (!isInPieces(rooms.later, request)) return undefined
     const { bodies, profileOf } = this.#parts
     const { bodies: movable, budgets } = bodies.movable(gang.rank, which)
@@ -164,7 +167,7 @@ export class Preemption {
     const entry = this.#entry(gang.key)
     const now = this.#parts.clock.now()
     if (!entry.advice || entry.advice.at + adviceMs <= now) {
-      const moves = this.#consolidation(gang, rooms, { request, which: 'all' })?.moves
+      const moves = this.#consolidation(gang, rooms, request, 'all')?.moves
       entry.advice = {
         at: now,
         text:
@@ -228,8 +231,6 @@ export class Preemption {
     return room.nodes.flatMap(({ node, pods }) => pods.filter(leaves).map(pod => ({ node: node.name, pod })))
   }
 }
-
-type Moving = { readonly request: PlanRequest; readonly which: 'marked' | 'all' }
 
 const advised = `moved to other nodes (pods whose annotation ${annotations.movable} is "true" are moved by muster)`
 

@@ -7,6 +7,7 @@ import { backoff } from '../backoff.ts'
 import { gatedByMuster } from './dialects.ts'
 import { placeable, type Gang } from './gang.ts'
 import type { Log, Nominator, Terminator, WriteResult } from './ports.ts'
+import type { Rights } from './rights.ts'
 import type { WriteQueue } from './write-queue.ts'
 
 /** How long the watch may take to show a write before it is made again. */
@@ -43,6 +44,8 @@ export type ReconcilerParts = {
   readonly epoch: () => number
   /** At the barrier, or being bound: kube-scheduler has the pod on its node already, so a nomination would only cost a write. */
   readonly arrived: (uid: string) => boolean
+  readonly rights: Rights
+  readonly withdraw: (gang: string, cause: string) => void
   /** Look at the gang again: a write has ended, or a moment has come. */
   readonly revisit: (gang: string) => void
 }
@@ -120,6 +123,9 @@ export class Reconciler {
     this.#write(gang, pod, isStale, async () => {
       const result = await this.#parts.nominator.ungate(pod, gangGate)
       if (result.outcome === 'done') track.ungatedAt = this.#parts.clock.now()
+      // What cannot be let go must not hold room.
+      if (result.outcome === 'failed' && result.forbidden)
+        this.#parts.withdraw(gang, this.#parts.rights.forbidden('ungate', pod.namespace, result.message))
       return result
     })
   }

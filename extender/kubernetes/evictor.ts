@@ -5,7 +5,9 @@ import { type PodRef, podPath, type WriteResult, writeOnce } from './writes.ts'
 const timeoutMs = 5_000
 
 /** As `WriteResult`; `refused`: asking again at once changes nothing. */
-export type EvictResult = WriteResult | { readonly outcome: 'refused'; readonly message: string }
+export type EvictResult =
+  | WriteResult
+  | { readonly outcome: 'refused'; readonly message: string; readonly forbidden?: true }
 
 /**
  * A budget that allows no disruption now answers 429 with a cause, several budgets for one pod answer 500 (`Create` of
@@ -20,6 +22,11 @@ function isRefusal(result: WriteResult): result is Extract<WriteResult, { readon
     (status === 500 && message.includes('more than one PodDisruptionBudget'))
   )
 }
+
+const refused = ({ message, forbidden }: { readonly message: string; readonly forbidden?: true }): EvictResult => ({
+  ...{ outcome: 'refused', message },
+  ...(forbidden && { forbidden })
+})
 
 /** Ends pods: one attempt each, never throws. The caller is level-triggered and asks again. */
 export class Evictor {
@@ -45,18 +52,18 @@ export class Evictor {
       },
       timeoutMs
     })
-    const result = isRefusal(written) ? { outcome: 'refused' as const, message: written.message } : written
+    const result = isRefusal(written) ? refused(written) : written
     this.#metrics.evictions.inc({ result: result.outcome })
     return result
   }
 
-  /** Writes one annotation, with the status, which needs a lesser right than the pod itself. */
-  mark(ref: PodRef, annotation: string, value: string): Promise<WriteResult> {
+  /** Writes one annotation, undefined takes it away, with the status, which needs a lesser right than the pod itself. */
+  mark(ref: PodRef, annotation: string, value: string | undefined): Promise<WriteResult> {
     return writeOnce(this.#api, {
       method: 'PATCH',
       path: `${podPath(ref)}/status`,
       contentType: 'application/merge-patch+json',
-      body: { metadata: { uid: ref.uid, annotations: { [annotation]: value } } },
+      body: { metadata: { uid: ref.uid, annotations: { [annotation]: value ?? null } } },
       timeoutMs
     })
   }

@@ -20,6 +20,8 @@ export type WriteResult =
       readonly retryAfterMs?: number
       /** Of the answer; absent where none came. */
       readonly status?: number
+      /** The account has no right to do so, whatever the pod. */
+      readonly forbidden?: true
       /** The first cause that the answer names, such as `DisruptionBudget`. */
       readonly cause?: string
     }
@@ -27,6 +29,24 @@ export type WriteResult =
 /** The pod's path, escaped. */
 export function podPath({ namespace, name }: PodRef): string {
   return `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}`
+}
+
+/** How the API server says that its authorizers refuse; admission has other words for what it refuses to one object. */
+const noRight = / cannot \w+ resource "/
+
+type Failure = Extract<WriteResult, { readonly outcome: 'failed' }>
+
+function retryOf(headers: Readonly<Record<string, string>>): Pick<Failure, 'retryAfterMs'> {
+  const retryAfter = retryAfterMs(headers['retry-after'])
+  return retryAfter === undefined ? {} : { retryAfterMs: retryAfter }
+}
+
+function whyOf(status: number, body: unknown, message: string): Pick<Failure, 'forbidden' | 'cause'> {
+  const cause = text(objects(object(object(body).details).causes)[0]?.reason)
+  return {
+    ...(status === 403 && noRight.test(message) ? { forbidden: true } : {}),
+    ...(cause === undefined ? {} : { cause })
+  }
 }
 
 /** One attempt at a write; never throws. */
@@ -38,13 +58,7 @@ export async function writeOnce(api: ApiServer, request: ApiRequest): Promise<Wr
     const message = statusMessage(status, body)
     if (status === 404 || isOtherUid(status, body)) return { outcome: 'gone' }
     if (status === 409 || isBoundAlready(status, body)) return { outcome: 'conflict', message }
-    const retryAfter = retryAfterMs(headers['retry-after'])
-    const cause = text(objects(object(object(body).details).causes)[0]?.reason)
-    return {
-      ...{ outcome: 'failed', message, status },
-      ...(retryAfter === undefined ? {} : { retryAfterMs: retryAfter }),
-      ...(cause === undefined ? {} : { cause })
-    }
+    return { ...{ outcome: 'failed', message, status }, ...retryOf(headers), ...whyOf(status, body, message) }
   } catch (error) {
     return { outcome: 'failed', message: causeOf(error) }
   }

@@ -15,7 +15,7 @@ import type { VirtualClock } from './virtual-clock.ts'
 type Limits = Parameters<Binder['bind']>[1]
 
 /** What happens to one write: it may fail before it takes effect, or its answer may be lost after. */
-export type Fault = 'none' | 'refused' | 'conflict' | 'lost before' | 'lost after'
+export type Fault = 'none' | 'refused' | 'forbidden' | 'conflict' | 'lost before' | 'lost after'
 
 /** Whoever watches gets every change in order, each after a delay. */
 type Watcher = { readonly state: State; readonly delay: () => number; last: number; alive: boolean }
@@ -115,7 +115,10 @@ export class ModelApi {
       },
       binder: { bind: (binding, limits) => this.#bind(binding, limits, isAlive) },
       terminator: {
-        evict: pod => written(writeOf('evict', pod), () => this.#evicted(pod)),
+        evict: async pod => {
+          const result = await written(writeOf('evict', pod), () => this.#evicted(pod))
+          return result.outcome === 'failed' && result.forbidden ? { ...result, outcome: 'refused' } : result
+        },
         mark: (pod, key, value) => written(writeOf('mark', pod), () => this.#marked(pod, key, value)),
         fail: pod => written(writeOf('fail', pod), () => this.#patched(pod, { phase: 'Failed' }))
       }
@@ -129,6 +132,7 @@ export class ModelApi {
     if (!isAlive() && fault !== 'none') return never()
     if (fault === 'conflict') return { outcome: 'conflict' }
     if (fault === 'refused' || fault === 'lost before') return { outcome: 'failed', message: 'the API server is tired' }
+    if (fault === 'forbidden') return { outcome: 'failed', message: 'no right', forbidden: true }
     const result = apply()
     if (!isAlive()) return never()
     return fault === 'lost after' ? { outcome: 'failed', message: 'no answer came' } : result
@@ -143,9 +147,11 @@ export class ModelApi {
     return { outcome: 'done' }
   }
 
-  #marked(ref: PodRef, key: string, value: string): WriteResult {
+  #marked(ref: PodRef, key: string, value: string | undefined): WriteResult {
     const pod = this.pods.get(ref.uid)
-    return pod ? this.#patched(ref, { annotations: new Map([...pod.annotations, [key, value]]) }) : { outcome: 'gone' }
+    if (!pod) return { outcome: 'gone' }
+    const others = [...pod.annotations].filter(([name]) => name !== key)
+    return this.#patched(ref, { annotations: new Map(value === undefined ? others : [...others, [key, value]]) })
   }
 
   #patched(ref: PodRef, patch: Partial<Pod>): WriteResult {

@@ -35,6 +35,7 @@ t.test('nominations and gates are one patch each, with the uid as precondition',
 })
 
 const immutable = { details: { causes: [{ reason: 'FieldValueInvalid', field: 'metadata.uid' }] } }
+const noRight = 'pods "a" is forbidden: User "system:serviceaccount:m:m" cannot patch resource "pods" in API group ""'
 const answers: Record<string, { reply: (reply: Reply) => void; want: WriteResult }> = {
   'no such pod': { reply: reply => reply.status(404), want: { outcome: 'gone' } },
   'another uid, as 1.36 says it': { reply: reply => reply.status(422, {}, immutable), want: { outcome: 'gone' } },
@@ -46,6 +47,14 @@ const answers: Record<string, { reply: (reply: Reply) => void; want: WriteResult
   'too many requests': {
     reply: reply => reply.status(429, { 'retry-after': '2' }),
     want: { outcome: 'failed', status: 429, message: 'status 429', retryAfterMs: 2_000 }
+  },
+  'no right': {
+    reply: reply => reply.status(403, {}, { message: noRight }),
+    want: { outcome: 'failed', status: 403, message: noRight, forbidden: true }
+  },
+  'a policy that refuses this pod': {
+    reply: reply => reply.status(403, {}, { message: "ValidatingAdmissionPolicy 'p' denied request: no" }),
+    want: { outcome: 'failed', status: 403, message: "ValidatingAdmissionPolicy 'p' denied request: no" }
   },
   'an answer without a body': {
     reply: reply => reply.response.writeHead(502).end(),

@@ -2,10 +2,12 @@ import { Registry } from 'prom-client'
 import { InvariantViolation, reasonOf } from '../../extender/errors.ts'
 import { keepsAnnotation } from '../../extender/gangs/dialects.ts'
 import { Gangs } from '../../extender/gangs/gangs.ts'
-import type { Life, WorldPorts } from '../../extender/gangs/life.ts'
-import { Lives, type Logic } from '../../extender/gangs/lives.ts'
+import type { Life, Logic, WorldPorts } from '../../extender/gangs/life.ts'
+import { Lives } from '../../extender/gangs/lives.ts'
 import { gangMetrics } from '../../extender/gangs/metrics.ts'
+import { Quarantine } from '../../extender/gangs/quarantine.ts'
 import type { GangReport } from '../../extender/gangs/report.ts'
+import { alone } from '../../extender/gangs/tenure.ts'
 import { Binder } from '../../extender/kubernetes/binder.ts'
 import { Cache } from '../../extender/kubernetes/cache.ts'
 import { Evictor } from '../../extender/kubernetes/evictor.ts'
@@ -74,6 +76,7 @@ export class Muster {
     const metrics = kubernetesMetrics(this.#registry)
     const ofGangs = gangMetrics(this.#registry)
     const api = this.wire
+    const quarantine = new Quarantine(clock)
     const world: WorldPorts = {
       binder: new Binder({ api, clock, random, metrics }),
       nominator: new Nominator(api, metrics),
@@ -91,18 +94,19 @@ export class Muster {
       const gangs = new Gangs({
         ...{ state, clock: life.clock, random, log, metrics: ofGangs, concurrency: 8, epoch: () => epoch },
         ...{ ...life.ports(world), profiles: new Map([['muster', musterProfile]]), priorityCap: () => 0 },
-        ...{ ...timing, onViolation: surprised }
+        ...{ ...timing, quarantine, scope: 'all', onViolation: surprised }
       })
       return { gangs, checks: cache.checks(), read: () => cache.start(), stop: () => cache.stop() }
     }
     this.#lives = new Lives({
-      ...{ clock, log, metrics: ofGangs, build },
-      tookOver: () => this.alive && parts.tookOver(this),
+      ...{ clock, log, metrics: ofGangs, tenure: alone, build },
+      wasRead: () => this.alive && parts.tookOver(this),
       onViolation: error => parts.broken(reasonOf(error))
     })
     this.#verbs = {
       gangs: this.#lives,
-      ready: () => this.#lives.ready,
+      refusal: () => this.#lives.refusal,
+      hurry: () => this.#lives.hurry(),
       project: projector.pod,
       absentIsUnresolvable: () => true,
       underway: new Underway()
@@ -111,7 +115,7 @@ export class Muster {
   }
 
   get ready(): boolean {
-    return this.alive && this.#lives.ready
+    return this.alive && this.#lives.refusal === undefined
   }
 
   took(call: BindCall, signal: AbortSignal): void {
