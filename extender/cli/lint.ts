@@ -11,6 +11,8 @@ Exits with 0 when it is clean, 1 when there are errors, 2 when FILE cannot be ju
 
   --bind-timeout DURATION   as muster serve has it (default 30s)
   --scheduler-name NAME     as muster serve has it; may be repeated
+  --lease NAMESPACE/NAME    as muster serve has it
+  --scope all|gangs         as muster serve has it (default all)
   --config FILE             the YAML file of muster serve, instead of these
   --extender URL            which extender is muster (default: the one that binds at "bind", or filters at "filter")
   --strict                  warnings count as errors
@@ -50,13 +52,13 @@ function optionsOf(args: readonly string[]): Options {
   if (file === undefined || more.length > 0) throw new UsageError('name one file: muster lint FILE')
   if (output !== undefined && output !== 'json') throw new UsageError(`--output: ${output} must be json`)
   const flags = Object.entries(told).flatMap(([name, value]) => [value].flat().map(each => `--${name}=${each}`))
-  const { bindTimeoutMs, schedulerNames: profiles, extender } = loadConfig(flags, process.env)
+  const { bindTimeoutMs, schedulerNames: profiles, extender, lease, scope } = loadConfig(flags, process.env)
   const schedulerNames = [...profiles.keys()]
   const builtIn: readonly string[] = profileNames
   const namedSchedulers = schedulerNames.filter(name => !builtIn.includes(name))
   return {
     file,
-    expected: { bindTimeoutMs, schedulerNames, namedSchedulers, extender },
+    expected: { bindTimeoutMs, schedulerNames, namedSchedulers, extender, lease, scope },
     strict,
     json: output === 'json'
   }
@@ -65,6 +67,8 @@ function optionsOf(args: readonly string[]): Options {
 const served = {
   'bind-timeout': { type: 'string' },
   'scheduler-name': { type: 'string', multiple: true },
+  lease: { type: 'string' },
+  scope: { type: 'string' },
   config: { type: 'string' },
   extender: { type: 'string' }
 } as const

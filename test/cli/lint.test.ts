@@ -11,6 +11,8 @@ const expected: Expected = {
   extender: undefined
 }
 
+const lease = { namespace: 'kube-system', name: 'muster-scheduler' }
+
 /** Clean; every case is this with a few lines changed. */
 const good = `apiVersion: kubescheduler.config.k8s.io/v1
 kind: KubeSchedulerConfiguration
@@ -175,6 +177,30 @@ const cases: Readonly<Record<string, Case>> = {
     },
     want: ['13:23 managed-scope', '17:23 managed-scope', '17:24 managed-counted', '17:31 managed-twice']
   },
+  'managed resources that are not those of the policy': {
+    change: {
+      12: '    preemptVerb: preempt\n    managedResources: [{name: a.b/c, ignoredByScheduler: true}]',
+      15: '    bindVerb: bind\n    managedResources: [{name: muster.dev/bind, ignoredByScheduler: true}]'
+    },
+    options: { scope: 'gangs' },
+    want: ['13:23 managed-missing']
+  },
+  'no managed resources for gangs alone': {
+    change: {},
+    options: { scope: 'gangs' },
+    want: ['9:5 managed-missing', '14:5 managed-missing']
+  },
+  'no election where muster follows a lease': { change: {}, options: { lease }, want: ['4:17 lease'] },
+  'another lease than muster follows': {
+    change: { 4: 'leaderElection: {leaderElect: true, resourceName: other}' },
+    options: { lease },
+    want: ['4:17 lease']
+  },
+  'the lease that muster follows': {
+    change: { 4: 'leaderElection: {resourceName: muster-scheduler}' },
+    options: { lease },
+    want: []
+  },
   'the rate of kube-scheduler by default': { change: { 3: undefined }, want: ['1:1 client-rate'] },
   'a low rate': { change: { 3: 'clientConnection: {qps: 499, burst: 2000}' }, want: ['3:25 client-rate'] },
   'a low burst': { change: { 3: 'clientConnection: {qps: 500, burst: 999}' }, want: ['3:37 client-rate'] },
@@ -336,6 +362,12 @@ t.test("other people's extenders are left alone", async t => {
   t.strictSame(found(text({ 8: `extenders:\n${other}` }), { extender: 'http://127.0.0.1:8888/' }), [])
   const without = text({ 8: `extenders:\n${other}`, 11: undefined })
   t.strictSame(found(without, { extender: 'http://127.0.0.1:8888' }), ['13:5 filter-missing'])
+})
+
+t.test('what muster scheduler-config prints for replicas and gangs alone is clean', async t => {
+  const config = loadConfig(['--lease=kube-system/muster-scheduler', '--scope=gangs', '--kubeconfig=/etc/k'], {})
+  const printed = stringify(schedulerConfiguration(config, 'http://127.0.0.1:8888'))
+  t.strictSame(found(printed, { lease: config.lease, scope: config.scope }), [])
 })
 
 t.test('what muster scheduler-config prints is clean', async t => {

@@ -39,6 +39,13 @@ if (lab) {
     return { leader, heir }
   }
 
+  /** What a muster answers to a kube-scheduler that asks it to bind some pod. */
+  const bindAt = async ({ muster }: Pair): Promise<unknown> => {
+    const body = JSON.stringify({ PodName: 'some', PodNamespace: 'default', PodUID: 'none', Node: 'node-0' })
+    const headers = { 'content-type': 'application/json' }
+    return await (await fetch(`${muster.url}/bind`, { method: 'POST', headers, body })).json()
+  }
+
   const whole = async (namespace: string, gangs: readonly string[]): Promise<void> => {
     const isWhole = () => boundIn(lab, namespace) === gangs.length * size
     await lab.waitFor(`all ${gangs.length} gangs of ${size} are whole`, isWhole, recovery)
@@ -90,6 +97,7 @@ if (lab) {
 
   scenario('O2 the leading pair is killed with gangs in flight', async (t, ns) => {
     const { leader, heir } = await cast()
+    t.strictSame(await bindAt(heir), { Error: 'muster is on standby: the lease does not name its host' })
     const gangs = await inFlight(ns, 6)
     const begun = performance.now()
     await leader.kill()

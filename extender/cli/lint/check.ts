@@ -3,6 +3,7 @@ import { connectionRules, entriesOf } from './connection.ts'
 import { readDocuments, type Value } from './document.ts'
 import { fieldRules } from './fields.ts'
 import { type Configuration, quote, type Rule } from './rule.ts'
+import { replicaRules } from './replicas.ts'
 import { kind, schedulerRules, strangerKind } from './scheduler.ts'
 import { verbRules } from './verbs.ts'
 
@@ -17,12 +18,14 @@ export type Finding = {
 }
 
 /** What the configuration is held against: the options of `muster serve`, and the URL of muster where it is not told by the verbs. */
-export type Expected = Pick<Configuration, 'bindTimeoutMs' | 'schedulerNames' | 'namedSchedulers'> & {
-  readonly extender: string | undefined
-}
+export type Expected = Pick<Configuration, 'bindTimeoutMs' | 'schedulerNames' | 'namedSchedulers'> &
+  Partial<Pick<Configuration, 'lease' | 'scope'>> & { readonly extender: string | undefined }
 
 /** Every rule; the order is of no account. */
-export const rules: readonly Rule[] = [...schedulerRules, ...fieldRules, ...verbRules, ...connectionRules]
+export const rules: readonly Rule[] = [
+  ...[...schedulerRules, ...replicaRules, ...fieldRules],
+  ...[...verbRules, ...connectionRules]
+]
 
 /** What is wrong with a KubeSchedulerConfiguration, in the order of the text; throws UsageError for a text that holds none. */
 export function check(text: string, expected: Expected): readonly Finding[] {
@@ -55,6 +58,7 @@ function choose(documents: readonly Value[], expected: Expected): Configuration 
     )
   }
   const extenders = root.field('extenders')?.items ?? []
-  const { extender, ...rest } = expected
-  return { root, isFirst: root === documents[0], extenders, muster: entriesOf(extenders, extender), ...rest }
+  const { extender, lease, scope = 'all', ...rest } = expected
+  const muster = entriesOf(extenders, extender)
+  return { root, isFirst: root === documents[0], extenders, muster, lease, scope, ...rest }
 }

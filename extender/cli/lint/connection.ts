@@ -92,13 +92,13 @@ const managedRules: readonly Rule[] = [
     name: 'managed-scope',
     severity: 'warning',
     why: 'pods that do not ask for it never reach muster: they take room that is held, and members without it pass the barrier',
-    *check({ muster }) {
+    *check({ muster, scope }) {
       for (const entry of muster) {
-        if (managed(entry).length === 0) continue
+        if (managed(entry).length === 0 || scope === 'gangs') continue
         yield {
           at: placeOf(entry, 'managedResources'),
           problem: 'managedResources limits which pods reach muster',
-          fix: 'remove managedResources'
+          fix: 'remove managedResources, or --scope gangs for muster serve and lint'
         }
       }
     }

@@ -1,3 +1,4 @@
+import type { Config } from '../../config.ts'
 import type { Place, Value } from './document.ts'
 
 /** A KubeSchedulerConfiguration and what `muster serve` is told. */
@@ -12,6 +13,9 @@ export type Configuration = {
   /** The names whose pods muster plans, and which of them the user named. */
   readonly schedulerNames: readonly string[]
   readonly namedSchedulers: readonly string[]
+  /** By which muster knows whether it leads. */
+  readonly lease: Config['lease']
+  readonly scope: Config['scope']
 }
 
 export type Found = { readonly at: Place; readonly problem: string; readonly fix: string }
