@@ -7,6 +7,7 @@ import { type Container, documents, kustomization, sources } from './installed.t
 
 const root = join(import.meta.dirname, '..')
 const base = 'manifests/base'
+const read = (file: string) => readFileSync(join(root, file), 'utf8')
 
 const pod = documents(`${base}/deployment.yaml`)[0]?.spec?.template?.spec
 const [muster, scheduler] = [pod?.initContainers[0], pod?.containers[0]]
@@ -23,7 +24,7 @@ const writes = (folder: string) => granted(folder).filter(right => !/^(get|list|
 t.test('S3.40 S3.41 what setup.sh applies is an account with its rights, and a Deployment', async t => {
   const kinds = new Set(sources('manifests/custom-scheduler').map(({ kind }) => kind))
   for (const kind of ['ClusterRole', 'ClusterRoleBinding', 'Deployment', 'ServiceAccount']) t.ok(kinds.has(kind), kind)
-  t.match(readFileSync(join(root, 'setup.sh'), 'utf8'), /manifests\/custom-scheduler/)
+  t.match(read('setup.sh'), /manifests\/custom-scheduler/)
 })
 
 t.test('S3.45 its pods are found by the label app=custom-scheduler', async t => {
@@ -77,8 +78,35 @@ t.test('what the Deployment says to muster is understood', async t => {
 
 t.test('the shipped configuration is what muster scheduler-config prints', async t => {
   const printed = schedulerConfiguration(loadConfig([], {}), 'http://127.0.0.1:8888')
-  const leaderElection = { leaderElect: true, resourceNamespace: 'muster-system', resourceName: 'muster' }
+  const lease = { resourceLock: 'leases', resourceNamespace: 'muster-system', resourceName: 'muster' }
+  const leaderElection = { leaderElect: true, ...lease }
   t.strictSame(documents(`${base}/scheduler.yaml`)[0], JSON.parse(JSON.stringify({ ...printed, leaderElection })))
+})
+
+t.test('with --scope gangs it is that, less the pods that want none of the two resources', async t => {
+  type Entry = { readonly bindVerb?: string; readonly managedResources?: object }
+  type Configuration = { readonly extenders: readonly Entry[] }
+  const [all, gangs] = ['base', 'components/scope-gangs'].map(
+    folder => documents(`manifests/${folder}/scheduler.yaml`)[0] as unknown as Configuration
+  )
+  const names = gangs?.extenders.map(({ managedResources }) => managedResources)
+  t.strictSame(names, [
+    [{ name: 'muster.dev/filter', ignoredByScheduler: true }],
+    [{ name: 'muster.dev/bind', ignoredByScheduler: true }]
+  ])
+  const extenders = gangs?.extenders.map(entry => ({ ...entry, managedResources: undefined }))
+  t.strictSame(JSON.parse(JSON.stringify({ ...gangs, extenders })), all)
+})
+
+t.test('whatever makes a pod a member of a gang is marked with --scope gangs', async t => {
+  const policy = read('manifests/components/scope-gangs/policy.yaml')
+  const [, table = ''] = read('extender/gangs/dialects/table.ts').split('export const dialects')
+  const groups = table.matchAll(/group: ([\s\S]*?)(?=\n {4}[a-z]+:|, completed)/g)
+  const keys = [...groups].flatMap(([, text = '']) => [...text.matchAll(/(?:annotation|label)\('([^']+)'/g)])
+  const beside = ['spark-app-id', 'leaderworkerset.sigs.k8s.io/group-index', 'ray.io/gang-scheduling-enabled']
+  const missing = keys.map(([, key = '']) => key).filter(key => !policy.includes(`"${key}"`) && !beside.includes(key))
+  t.ok(keys.length > 12, `${keys.length} keys`)
+  t.strictSame(missing, [])
 })
 
 t.test('memory is limited to what is asked for, and the heap to three quarters of it', async t => {

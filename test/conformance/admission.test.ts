@@ -1,7 +1,7 @@
 import t from 'tap'
 import { ApiError } from '../control-plane/client.ts'
 import { type NamedPod, type Pod, type PodOptions, podObject } from '../control-plane/objects.ts'
-import { kubectl } from './kubectl.ts'
+import { installation, kubectl } from './kubectl.ts'
 import { openLab } from './scenario.ts'
 
 /** The policies that are shipped, in a real API server; nobody schedules. */
@@ -27,6 +27,15 @@ const gated: Record<string, { readonly pod: PodOptions; readonly fields?: object
     'one with other annotations as well': { pod: { annotations: { 'muster.dev/priority': '1' } }, want: [] },
     'one that is on a node already is left alone': { pod: { annotations: gang }, fields: { nodeName: 'n' }, want: [] }
   }
+
+const marked: Record<string, { readonly pod: PodOptions; readonly want: boolean }> = {
+  'a gang pod': { pod: { annotations: gang }, want: true },
+  'one of another dialect, by a label': { pod: { labels: { 'kueue.x-k8s.io/pod-group-name': 'g' } }, want: true },
+  'a pod of an indexed Job': { pod: { annotations: { 'batch.kubernetes.io/job-completion-index': '0' } }, want: true },
+  'any pod of custom-scheduler': { pod: { schedulerName: 'custom-scheduler' }, want: true },
+  'an ordinary pod': { pod: {}, want: false },
+  'a gang pod of another scheduler': { pod: { schedulerName: 'default-scheduler', annotations: gang }, want: false }
+}
 
 const refused: Record<string, { readonly annotations: Readonly<Record<string, string>>; readonly want: RegExp }> = {
   'a priority above the limit': {
@@ -74,7 +83,7 @@ if (lab) {
   const tried = (pod: NamedPod, namespace = 'tenant') => client.create<Pod>(`${podsOf(namespace)}?dryRun=All`, pod)
 
   await kubectl(cluster, 'apply', '-f', 'manifests/base/namespace.yaml')
-  await kubectl(cluster, 'apply', '-k', 'manifests/kind')
+  await kubectl(cluster, 'apply', '-k', installation(t, ['gates', 'guards', 'scope-gangs']))
   for (const namespace of ['tenant', 'small', 'large', 'broken']) await lab.createNamespace(namespace)
   // A policy counts once the API server's own watch has shown it.
   await lab.until('the gates are there', async () => {
@@ -89,6 +98,21 @@ if (lab) {
       t.strictSame(made.spec.schedulingGates?.map(each => each.name) ?? [], want, name)
     }
   })
+
+  t.test(
+    'with --scope gangs the pods that muster plans want the two resources of its entries, and no others do',
+    async t => {
+      const both = { 'muster.dev/filter': '1', 'muster.dev/bind': '1' }
+      type Sized = { readonly spec: { readonly containers: readonly { readonly resources: Sizes }[] } }
+      type Sizes = { readonly requests: object; readonly limits?: object }
+      for (const [name, { pod, want }] of Object.entries(marked)) {
+        const made = (await tried(podObject('p', pod))) as unknown as Sized
+        const { requests, limits = {} } = made.spec.containers[0]?.resources ?? { requests: {} }
+        t.strictSame(limits, want ? both : {}, name)
+        t.match(requests, { cpu: '10m', ...limits }, 'what it asked for stays')
+      }
+    }
+  )
 
   t.test('limits', async t => {
     for (const [name, { annotations, want }] of Object.entries(refused))

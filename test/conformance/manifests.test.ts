@@ -56,16 +56,28 @@ if (lab) {
 
   t.test('every manifest is accepted by the real API server', async t => {
     t.ok(folders.length >= 5 && components.length >= 5 && examples.length >= 6, 'there are some')
-    const from = [
-      ...folders.map(folder => ['-k', folder]),
-      ...components.map(component => ['-k', installation(t, [component])]),
-      ...examples.map(file => ['-f', file])
-    ]
-    for (const each of from) {
-      const { stdout, stderr } = await tried(...each)
-      t.match(stdout, /(created|configured|unchanged) \(server dry run\)/, each.join(' '))
-      t.equal(stderr, '', 'without a warning, so no pod does what its namespace forbids')
+    const isTaken = async (...from: readonly string[]): Promise<string> => {
+      const { stdout, stderr } = await tried(...from)
+      t.match(stdout, /(created|configured|unchanged) \(server dry run\)/, from.join(' '))
+      return stderr
     }
+    for (const from of [...folders.map(folder => ['-k', folder]), ...examples.map(file => ['-f', file])])
+      t.equal(await isTaken(...from), '', 'without a warning, so no pod does what its namespace forbids')
+    for (const component of [...components].filter(each => each !== 'default-scheduler'))
+      t.equal(await isTaken('-k', installation(t, [component])), '', component)
+    // Its namespace allows the host's network once it is really applied.
+    const complete = installation(t, ['gates', 'guards', 'preemption', 'default-scheduler'])
+    t.match(await isTaken('-k', complete), /^Warning: .*hostNetwork=true.*\n$/)
+  })
+
+  t.test('for the default scheduler no other runs, and the policies are about its pods too', async t => {
+    const complete = installation(t, ['gates', 'guards', 'preemption', 'default-scheduler'])
+    const { stdout } = await kubectl(cluster, 'kustomize', complete)
+    t.notMatch(stdout, /^kind: (Deployment|Service|PodDisruptionBudget|NetworkPolicy)$/m)
+    t.notMatch(stdout, /name: muster-kube-scheduler-token|name: system:kube-scheduler/)
+    const theirs = stdout.match(/in \["muster", "custom-scheduler",\s+"default-scheduler"\]/g)
+    t.equal(theirs?.length, 4, 'gates, marks, keys and limits')
+    t.match(stdout, /pod-security\.kubernetes\.io\/enforce: privileged/)
   })
 
   t.test('the pod of the Deployment is let in where Pod Security is restricted', async t => {
