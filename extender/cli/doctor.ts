@@ -65,7 +65,7 @@ export const doctor = {
       process.stdout.write(usage)
       return
     }
-    const { wish, options, strict, json } = read(args)
+    const { wish, options, strict, json } = told(args)
     // What the user says comes last, and the last one counts.
     const configOf = (installed: readonly string[]): ReturnType<typeof loadConfig> =>
       loadConfig([...installed, ...options], process.env)
@@ -88,14 +88,15 @@ type Told = {
   readonly json: boolean
 }
 
-function read(args: readonly string[]): Told {
+/** What the command line says; throws UsageError for what it may not. */
+export function told(args: readonly string[]): Told {
   const { values, positionals } = parsed(args)
   const { configmap, server = process.env.MUSTER_SERVER, lease, strict, output, ...rest } = values
-  const { 'service-account': account, ...told } = rest
+  const { 'service-account': account, ...others } = rest
   const [file, ...more] = positionals
   if (more.length > 0) throw new UsageError(`one file is enough: ${positionals.join(' ')}`)
   if (output !== undefined && output !== 'json') throw new UsageError(`--output: ${output} must be json`)
-  const options = Object.entries(told).flatMap(([name, value]) => [value].flat().map(each => `--${name}=${each}`))
+  const options = Object.entries(others).flatMap(([name, value]) => [value].flat().map(each => `--${name}=${each}`))
   const wish = {
     file,
     configMap: place('--configmap', configmap),

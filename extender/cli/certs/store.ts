@@ -3,6 +3,7 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -10,7 +11,7 @@ import {
   symlinkSync,
   writeFileSync
 } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { reasonOf, UsageError } from '../../errors.ts'
 
 /** The files of a folder, by name. `ca.crt` may hold several certificates, that of `ca.key` first. */
@@ -45,8 +46,7 @@ export function load(folder: string): Files {
 export function replace(folder: string, files: Files, now: number): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const old = sets(folder)
-  const set = `..${new Date(now).toISOString().replaceAll(/[:.]/g, '-')}-${old.length}`
-  mkdirSync(join(folder, set), { mode: 0o700 })
+  const set = basename(mkdtempSync(join(folder, `..${new Date(now).toISOString().replaceAll(/[:.]/g, '-')}-`)))
   for (const name of fileNames)
     writeFileSync(join(folder, set, name), files[name], { mode: name.endsWith('.key') ? 0o600 : 0o644, flag: 'wx' })
   swap(folder, current, set)
