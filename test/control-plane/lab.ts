@@ -26,6 +26,10 @@ import { LiveStore } from './watch.ts'
 export interface LabOptions extends ClusterOptions {
   /** Further arguments of `muster serve`. */
   readonly musterArgs?: readonly string[]
+  /** Added to the environment of `muster serve`. */
+  readonly musterEnv?: Readonly<Record<string, string>>
+  /** Further arguments of `muster scheduler-config`. */
+  readonly configArgs?: readonly string[]
   /** As whom muster talks to the API server; default one with all rights. */
   readonly musterUser?: User
   /** False: kube-scheduler asks nobody, and muster is not started. Default true. */
@@ -199,9 +203,11 @@ async function assemble(cluster: Cluster, options: LabOptions): Promise<Parts> {
   const api = new ApiProxy({ port: await freePort(), target: cluster.url, ...certificate })
   const kubeconfig = await cluster.kubeconfig(options.musterUser ?? 'muster', api.url)
   const [port, apiPort] = [await freePort(), await freePort()]
-  const muster = musterServer(cluster, { port, apiPort, kubeconfig, args: options.musterArgs ?? [] })
+  const { musterArgs: args = [], musterEnv: env = {} } = options
+  const muster = musterServer(cluster, { port, apiPort, kubeconfig, args, env })
   const verbs = new ExtenderProxy(await freePort(), muster.url)
-  const config = (options.muster ?? true) ? await musterConfig(cluster, verbs.url) : await stockConfig(cluster)
+  const config =
+    (options.muster ?? true) ? await musterConfig(cluster, verbs.url, options.configArgs) : await stockConfig(cluster)
   return { cluster, muster, scheduler: await cluster.scheduler(config), api, verbs }
 }
 

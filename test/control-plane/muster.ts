@@ -25,6 +25,7 @@ export interface MusterOptions {
   readonly apiPort: number
   readonly kubeconfig: string
   readonly args?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
 }
 
 /** `muster serve` against a cluster, not yet started; it is ready when /readyz says so. */
@@ -35,6 +36,7 @@ export function musterServer(cluster: Cluster, options: MusterOptions): MusterSe
     name: 'muster',
     command: globalThis.process.execPath,
     args: [cli, 'serve', '--kubeconfig', options.kubeconfig, ...listen, ...(options.args ?? [])],
+    env: options.env ?? {},
     ready: () => answers(`${url}/readyz`)
   })
   return { process, url, apiUrl: `http://127.0.0.1:${options.apiPort}` }
@@ -72,10 +74,10 @@ export async function metric(server: MusterServer, name: string, label = ''): Pr
 }
 
 /** Writes the configuration with which a stock kube-scheduler asks muster, as `muster scheduler-config` prints it. */
-export async function musterConfig(cluster: Cluster, extender: string): Promise<string> {
+export async function musterConfig(cluster: Cluster, extender: string, more: readonly string[] = []): Promise<string> {
   const kubeconfig = await cluster.kubeconfig('system:kube-scheduler')
   const file = join(cluster.site.dir, 'scheduler-with-muster.yaml')
-  await writeFile(file, await muster('scheduler-config', '--kubeconfig', kubeconfig, '--extender', extender))
+  await writeFile(file, await muster('scheduler-config', '--kubeconfig', kubeconfig, '--extender', extender, ...more))
   return file
 }
 
