@@ -6,6 +6,7 @@ export type Fault = {
 
 const row = (fault: string, shown: Fault['shown']): Fault => ({ fault, shown })
 const kills = (...titles: readonly string[]) => ({ 'conformance/faults.test.ts': titles })
+const stops = (...titles: readonly string[]) => ({ 'conformance/stops.test.ts': titles })
 const gangs = (file: string, ...titles: readonly string[]) => ({ [`gangs/${file}.test.ts`]: titles })
 const kubernetes = (file: string, ...titles: readonly string[]) => ({ [`kubernetes/${file}.test.ts`]: titles })
 
@@ -30,6 +31,7 @@ export const faults: Readonly<Record<string, Fault>> = {
     )
   }),
   C2: row('muster is killed before the first bind, with the barrier full', {
+    ...stops('muster killed with a full barrier, before the first Binding'),
     ...gangs('restart', 'killed at any moment of its start, a gang comes to stand whole, and nothing is left over')
   }),
   C3: row('muster is killed after the API server has bound a pod, before it has answered', {
@@ -40,6 +42,10 @@ export const faults: Readonly<Record<string, Fault>> = {
     ...kubernetes('binder', 'S3.70 already on the same node')
   }),
   C4: row('the reply to a Binding is lost', {
+    ...stops(
+      'the wire to the API server is cut after the commit',
+      'the wire to the API server is silent after a write was sent'
+    ),
     ...kills('the last reply lost, muster not killed'),
     ...kubernetes('binder', 'the reply is lost after the commit', 'the reply is lost before the commit'),
     ...gangs(
@@ -57,11 +63,16 @@ export const faults: Readonly<Record<string, Fault>> = {
     ),
     ...gangs('lives', 'S3.70 409: it stands elsewhere, and the gang is planned again')
   }),
-  C6: row('the API server is restarted in the middle of the Bindings', {
+  C6: row('the API server or etcd is restarted in the middle of the Bindings', {
+    ...stops(
+      'etcd killed for 5 s when half of a gang is bound',
+      'etcd stopped with SIGSTOP for 5 s when half of a gang is bound'
+    ),
     ...kills('API server killed for 5 s when 16 of 32 are bound'),
     ...kubernetes('binder', 'a refused connection is safe to retry, and late in the end')
   }),
   C7: row('the API server takes long for each write', {
+    ...stops('the wire to the API server is slow, each write 3 s'),
     ...kubernetes(
       'binder',
       'a reply that never comes leaves time for a look',
@@ -75,6 +86,12 @@ export const faults: Readonly<Record<string, Fault>> = {
     ...kubernetes('backoff', 'S2.22 what the server asks for is waited, with jitter on top, and no longer than the cap')
   }),
   C9: row('the client hangs up, or its patience ends, at the barrier', {
+    ...stops(
+      'muster stopped with SIGSTOP for 11 s when half of a gang is bound',
+      'kube-scheduler stopped with SIGSTOP for 11 s when half of a gang is bound',
+      'every third call of muster is broken: reset',
+      'every third call of muster is broken: blackhole'
+    ),
     ...gangs(
       'barrier',
       'a member whose client hangs up leaves the barrier and is not bound',
@@ -91,6 +108,7 @@ export const faults: Readonly<Record<string, Fault>> = {
     ...gangs('barrier', 'a later binding that fails leaves the gang begun: its room is kept and it is tried again')
   }),
   C11: row('the same pod is sent to be bound twice', {
+    ...stops('every third call of muster is broken: lost', 'every third call of muster is broken: truncated'),
     ...gangs('barrier', 'S2.24 a repeated call joins the one under way'),
     ...gangs(
       'regressions',
@@ -113,6 +131,10 @@ export const faults: Readonly<Record<string, Fault>> = {
     ...kubernetes('reflector', '410 as a status lists again', 'a token that expires in mid-list begins the list again')
   }),
   S2: row('a watch is frozen without an error', {
+    ...stops(
+      'watches that are frozen without an error are opened anew',
+      'reads that are silent for long: nobody new is planned until they are answered'
+    ),
     ...kubernetes('reflector', 'a frozen watch is noticed, also where not even headers come'),
     ...kubernetes(
       'projections',
@@ -261,6 +283,9 @@ export const faults: Readonly<Record<string, Fault>> = {
       'a body that stalls over HTTP/2 is not waited for; its connection is',
       'headers beyond 8 KiB are refused, plain',
       'floods of pings, resets and empty streams hurt only who sends them'
+    ],
+    'wire-floods.test.ts': [
+      'of 10,000 streams at a time so many wait as are allowed, and the rest of the world goes on'
     ]
   }),
   H3: row('keys such as __proto__ and constructor', {
@@ -287,6 +312,7 @@ export const faults: Readonly<Record<string, Fault>> = {
     ...gangs('life', 'gangs of one name in two namespaces never meet')
   }),
   H7: row('10,000 names of gangs', {
+    ...gangs('tenants', 'of one namespace only so many gangs are planned while they wait'),
     ...gangs('bounds', '10,000 gang names leave nothing behind: no memory, no hold, no metric'),
     ...gangs('series', '10,000 random gangs do not add one series'),
     'wire-limits.test.ts': ['10,000 gangs leave no series behind, and not much else']
@@ -298,6 +324,10 @@ export const faults: Readonly<Record<string, Fault>> = {
     ...kills('kube-scheduler killed when 16 of 32 gated members are bound, and restarted')
   }),
   O3: row('the wall clock jumps by an hour', {
+    ...stops(
+      'the clock of muster jumps by +59m when half of a gang is bound',
+      'the clock of muster jumps by -59m when half of a gang is bound'
+    ),
     ...gangs(
       'truth',
       'a wall clock that is set forth by an hour ends no wait and holds no room longer',

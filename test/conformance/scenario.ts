@@ -56,6 +56,7 @@ export function scenario(
     } finally {
       lab.api.intercept({})
       lab.api.thaw()
+      lab.verbs.fault = () => undefined
       // After an outage kube-scheduler's reflectors wait for up to a minute, the longer the more outages it has seen.
       if (options?.faults) await lab.scheduler.kill()
       await lab.start()

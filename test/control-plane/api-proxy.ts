@@ -107,6 +107,11 @@ export class ApiProxy {
     for (const stream of this.#streams) stream.pause()
   }
 
+  /** What is open stays open and tells nothing more, while new requests are answered. */
+  freezeStreams(): void {
+    for (const stream of this.#streams) stream.pause()
+  }
+
   thaw(): void {
     this.#thawed?.resolve()
     this.#thawed = undefined

@@ -28,6 +28,10 @@ export interface LabOptions extends ClusterOptions {
   readonly musterArgs?: readonly string[]
   /** Whose pods muster plans besides those of its own schedulers, told to `muster serve` and to kube-scheduler. */
   readonly schedulerNames?: readonly string[]
+  /** Added to the environment of `muster serve`. */
+  readonly musterEnv?: Readonly<Record<string, string>>
+  /** Further arguments of `muster scheduler-config`. */
+  readonly configArgs?: readonly string[]
   /** As whom muster talks to the API server; default one with all rights. */
   readonly musterUser?: User
   /** A service account, as `namespace/name`, as whom it talks instead, from what `prepare` has made of it. */
@@ -209,11 +213,14 @@ async function assemble(cluster: Cluster, options: LabOptions): Promise<Parts> {
     ? cluster.kubeconfig(options.musterUser ?? 'muster', api.url)
     : cluster.accountKubeconfig(account, api.url))
   const [port, apiPort] = [await freePort(), await freePort()]
+  const { configArgs = [], musterArgs = [], musterEnv: env = {} } = options
   const names = (options.schedulerNames ?? []).flatMap(name => ['--scheduler-name', name])
-  const args = [...names, ...(options.musterArgs ?? [])]
-  const muster = musterServer(cluster, { port, apiPort, kubeconfig, args })
+  const muster = musterServer(cluster, { port, apiPort, kubeconfig, args: [...names, ...musterArgs], env })
   const verbs = new ExtenderProxy(await freePort(), muster.url)
-  const config = (options.muster ?? true) ? await musterConfig(cluster, verbs.url, names) : await stockConfig(cluster)
+  const asks = options.muster ?? true
+  const config = asks
+    ? await musterConfig(cluster, verbs.url, [...names, ...configArgs])
+    : await stockConfig(cluster)
   return { cluster, muster, scheduler: await cluster.scheduler(config), api, verbs }
 }
 

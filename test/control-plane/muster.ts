@@ -28,6 +28,7 @@ export interface MusterOptions {
   readonly args?: readonly string[]
   /** As if it ran on a machine of that name. */
   readonly host?: string
+  readonly env?: Readonly<Record<string, string>>
 }
 
 /** `muster serve` against a cluster, not yet started; it is ready when /readyz says so. */
@@ -43,6 +44,7 @@ export function musterServer(cluster: Cluster, options: MusterOptions): MusterSe
     name: host === undefined ? 'muster' : `muster-${host}`,
     url,
     ...(host === undefined ? { command, args } : onHost(host, command, args)),
+    env: options.env ?? {},
     ready: () => answers(`${url}/readyz`)
   })
   return { process, url, apiUrl: `http://127.0.0.1:${options.apiPort}` }
