@@ -73,7 +73,7 @@ fi
 # The manifests, for this namespace and this image.
 manifests() {
   "$kubectl" kustomize manifests/custom-scheduler |
-    sed -e "s|namespace: kube-system|namespace: $namespace|" -e "s|image: custom-scheduler:latest|image: $image|"
+    sed -e "s|muster-system|$namespace|g" -e "s|image: custom-scheduler:latest|image: $image|"
 }
 
 if $remove; then

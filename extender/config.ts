@@ -28,6 +28,8 @@ export type Config = {
   readonly drainTimeoutMs: number
   readonly logMode: LogMode
   readonly logLevel: LogLevel
+  /** Absent: nothing is traced. */
+  readonly traces: { readonly url: string; readonly ratio: number } | undefined
   /** Only for `scheduler-config`: where kube-scheduler reaches muster. */
   readonly extender: string | undefined
   /** Only for `scheduler-config`: by what kube-scheduler knows muster over TLS, and what it shows. */
@@ -55,18 +57,20 @@ export type ProfileName = (typeof profileNames)[number]
 export type LogLevel = (typeof logLevels)[number]
 export type LogMode = (typeof logModes)[number]
 
+type Env = Readonly<Record<string, string | undefined>>
+
 /** Timers count no further than 24.8 days, and nobody means so much. */
 const longestMs = 24 * 3_600_000
 
 /** Flags over environment over file over defaults. Throws UsageError that names the key, the source and the rule. */
-export function loadConfig(args: readonly string[], env: Readonly<Record<string, string | undefined>>): Config {
+export function loadConfig(args: readonly string[], env: Env): Config {
   const flags = fromFlags(args)
   const variables = fromEnvironment(env)
   const file = flags.values.get('config')?.[0] ?? variables.values.get('config')?.[0]
-  return read([flags, variables, ...(file === undefined ? [] : [fromFile(file)])])
+  return read([flags, variables, ...(file === undefined ? [] : [fromFile(file)])], env)
 }
 
-function read(sources: readonly Source[]): Config {
+function read(sources: readonly Source[], env: Env): Config {
   const get = (name: OptionName): Value => {
     const source = sources.find(each => each.values.has(name))
     const { fallback } = row(name)
@@ -98,6 +102,7 @@ function read(sources: readonly Source[]): Config {
     resyncMs: duration('resync', 1_000),
     drainTimeoutMs: duration('drain-timeout', 0),
     ...logging(get),
+    traces: traces(get, env),
     extender: get('extender').text,
     extenderTls: { ca: get('ca').text, identity: pair(get('client-cert'), get('client-key')) }
   })
@@ -108,6 +113,27 @@ function logging(get: (name: OptionName) => Value): Pick<Config, 'logMode' | 'lo
   const level = get('log-level')
   const fallback = logMode === 'development' ? 'debug' : 'info'
   return { logMode, logLevel: oneOf({ ...level, text: level.text ?? fallback }, logLevels) }
+}
+
+/** The collector's address by our own name for it, or by the names that OpenTelemetry has given it. */
+function traces(get: (name: OptionName) => Value, env: Env): Config['traces'] {
+  const { text, key } = get('trace-ratio')
+  const ratio = Number(text)
+  if (!/^[\d.]+$/.test(text ?? '') || !(ratio <= 1))
+    throw new UsageError(`${key}: ${shown(text)} must be a number from 0 to 1, such as 0.01`)
+  const own = get('otlp-endpoint')
+  const { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: ofTraces, OTEL_EXPORTER_OTLP_ENDPOINT: ofAll } = env
+  if (own.text !== undefined) return { url: httpUrl(own.key, own.text, tracesPath), ratio }
+  if (ofTraces) return { url: httpUrl('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT', ofTraces, ''), ratio }
+  return ofAll ? { url: httpUrl('OTEL_EXPORTER_OTLP_ENDPOINT', ofAll, tracesPath), ratio } : undefined
+}
+
+const tracesPath = '/v1/traces'
+
+function httpUrl(key: string, text: string, path: string): string {
+  const url = URL.parse(text.replace(/\/+$/, '') + path)
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url.href
+  throw new UsageError(`${key}: ${shown(text)} must be an HTTP address, such as http://127.0.0.1:4318`)
 }
 
 function tlsFiles(get: (name: OptionName) => Value): TlsFiles | undefined {

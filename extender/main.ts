@@ -12,6 +12,7 @@ import { profilesOf } from './gangs/profiles.ts'
 import type { Life, WorldPorts } from './gangs/life.ts'
 import { Lives, type Logic } from './gangs/lives.ts'
 import { type GangMetrics, gangMetrics } from './gangs/metrics.ts'
+import { Quarantine } from './gangs/quarantine.ts'
 import type { ApiServer } from './kubernetes/api-server.ts'
 import { Binder } from './kubernetes/binder.ts'
 import { Cache } from './kubernetes/cache.ts'
@@ -25,12 +26,16 @@ import { Listener } from './listener.ts'
 import { State } from './state.ts'
 import { logger } from './telemetry/logs.ts'
 import { processMetrics } from './telemetry/metrics.ts'
+import type { Spans } from './telemetry/spans.ts'
+import { tracing } from './telemetry/tracing.ts'
 import { Certificates } from './tls.ts'
+import type { Call } from './verbs/ports.ts'
 import { Underway } from './verbs/underway.ts'
 
 const version = '0.1.0'
 /** Writes that may be under way at once, bindings and nominations each. */
 const concurrency = 32
+const instance = hostname().slice(0, 128)
 /** After the drain, answers may take so long to be written; then connections are cut. */
 const closeMs = 1_000
 
@@ -39,20 +44,36 @@ export async function serve(config: Config): Promise<void> {
   const log = logger(config, process.stdout)
   endOnSurprise(log)
   const registry = new Registry()
-  processMetrics(registry, version)
+  const { spans } = processMetrics(registry, version)
   const metrics = kubernetesMetrics(registry)
   const api = await connect({
     clock: systemClock,
     metrics,
     ...(config.kubeconfig === undefined ? {} : { kubeconfig: config.kubeconfig })
   })
+  const tracer = await tracing({
+    ...{ traces: config.traces, version, instance, clock: systemClock, random: Math.random, spans }
+  })
   const told = { closing: false, minor: 0 }
   const projector = new Projector({ keepAnnotation: keepsAnnotation })
-  const surroundings = { config, log, metrics, api, projector, knew: (minor: number) => void (told.minor = minor) }
+  const surroundings = {
+    config,
+    log,
+    metrics,
+    api,
+    projector,
+    tracer,
+    knew: (minor: number) => void (told.minor = minor)
+  }
   const [world, ofGangs] = [worldOf(surroundings), gangMetrics(registry)]
+  const quarantine = new Quarantine(systemClock)
   const lives = new Lives({
-    ...{ clock: systemClock, log, metrics: ofGangs, tookOver: seconds => log.info({ seconds }, 'ready') },
-    build: life => build({ ...surroundings, life, world, ofGangs }),
+    ...{ clock: systemClock, log, metrics: ofGangs },
+    tookOver: seconds => {
+      log.info({ seconds }, 'ready')
+      tracer?.recovered(seconds)
+    },
+    build: life => build({ ...surroundings, life, world, ofGangs, quarantine }),
     onViolation: error => endWith(log, error)
   })
   const verbs = {
@@ -60,7 +81,8 @@ export async function serve(config: Config): Promise<void> {
     ready: () => lives.ready,
     project: projector.pod,
     absentIsUnresolvable: () => told.minor >= 36,
-    underway: new Underway()
+    underway: new Underway(),
+    tracer: tracer && { called: (call: Call) => tracer.called(call, uid => lives.traceOf(uid)) }
   }
   const checks = [
     ...lives.checks(),
@@ -72,6 +94,7 @@ export async function serve(config: Config): Promise<void> {
     told.closing = true
     log.info({ signal }, 'closing')
     await drain(config.drainTimeoutMs, verbs.underway, listeners)
+    await Promise.race([tracer?.close(), sleep(closeMs, undefined, { ref: false })])
   })
   lives.start()
 }
@@ -114,6 +137,7 @@ type Surroundings = {
   readonly metrics: KubernetesMetrics
   readonly api: ApiServer
   readonly projector: Projector
+  readonly tracer: Spans | undefined
   /** Told the API server's minor version. */
   readonly knew: (minor: number) => void
 }
@@ -125,23 +149,39 @@ function worldOf({ api, metrics, log }: Surroundings): WorldPorts {
     binder: new Binder({ api, clock, random: Math.random, metrics }),
     nominator: new Nominator(api, metrics),
     terminator: new Evictor(api, metrics),
-    recorder: new EventRecorder({ api, clock, log, metrics, instance: hostname().slice(0, 128) })
+    recorder: new EventRecorder({ api, clock, log, metrics, instance })
   }
 }
 
-type Birth = Surroundings & { readonly life: Life; readonly world: WorldPorts; readonly ofGangs: GangMetrics }
+type Birth = Surroundings & {
+  readonly life: Life
+  readonly world: WorldPorts
+  readonly ofGangs: GangMetrics
+  readonly quarantine: Quarantine
+}
 
 /** Everything of one life: the picture of the cluster, and what decides on it. */
-function build({ config, log, metrics, api, projector, knew, life, world, ofGangs }: Birth): Logic {
+function build(birth: Birth): Logic {
+  const { config, log, metrics, api, projector, tracer, knew, life, world, ofGangs, quarantine } = birth
   const state = new State()
   const surprised = (error: unknown): void => life.surprised(error)
-  const parts = { api, clock: systemClock, random: Math.random, log, metrics, projector, state }
+  const parts = { api, clock: systemClock, random: Math.random, log, metrics, projector, state, tracer }
   const cache = new Cache({ ...parts, handlerFailed: surprised })
   // Without a lease there is one life at a time, and a later one starts later.
   const epoch = systemClock.wall()
   const gangs = new Gangs({
-    ...{ state, clock: life.clock, random: Math.random, log, metrics: ofGangs, concurrency, epoch: () => epoch },
+    ...{
+      state,
+      clock: life.clock,
+      random: Math.random,
+      log,
+      metrics: ofGangs,
+      concurrency,
+      epoch: () => epoch,
+      tracer
+    },
     ...life.ports(world),
+    quarantine,
     profiles: profilesOf(config),
     priorityCap: namespace => config.priorityCaps.get(namespace) ?? 0,
     settleMs: config.gangSettleMs,

@@ -60,6 +60,15 @@ const options = {
     help: 'production: one JSON object a line; development: text for people, from level debug on'
   },
   'log-level': { hint: 'LEVEL', help: `${logLevels.join(', ')} (default info; in development debug)` },
+  'otlp-endpoint': {
+    hint: 'URL',
+    help: 'where traces go, as OTLP over HTTP to URL/v1/traces (default: OTEL_EXPORTER_OTLP_ENDPOINT; without it nowhere)'
+  },
+  'trace-ratio': {
+    hint: 'SHARE',
+    fallback: '0.01',
+    help: 'of calls that nothing follows from, so many are traced; bindings of gangs, evictions and errors always'
+  },
   extender: { hint: 'URL', help: "muster's address as kube-scheduler sees it (scheduler-config)" },
   ca: { hint: 'FILE', help: "PEM certificates of muster's signers, on kube-scheduler's host (scheduler-config)" },
   'client-cert': { hint: 'FILE', help: 'PEM certificate that kube-scheduler shows muster (scheduler-config)' },

@@ -1,6 +1,6 @@
 import type { Clock, Random } from './clock.ts'
 import type { ApiRequest, ApiServer } from './kubernetes/api-server.ts'
-import { retryAfterMs } from './kubernetes/backoff.ts'
+import { retryAfterMs } from './backoff.ts'
 import { Complaints } from './kubernetes/complaints.ts'
 import { type Json, object } from './json.ts'
 import type { KubernetesMetrics } from './kubernetes/metrics.ts'
@@ -107,7 +107,7 @@ export class SandboxCluster implements Kubernetes {
 
   async #ask(request: ApiRequest): Promise<Answer> {
     const { status, headers, body } = await this.#options.api.request({ ...request, timeoutMs })
-    const retryAfter = retryAfterMs(headers)
+    const retryAfter = retryAfterMs(headers['retry-after'])
     return { status, body: object(body), ...(retryAfter !== undefined && { retryAfterMs: retryAfter }) }
   }
 }

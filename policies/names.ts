@@ -14,8 +14,13 @@ export const commit = {
   /** Plan id and epoch. */
   plan: 'muster.dev/plan',
   /** The whole plan, member to node; in the first Binding of a gang. */
-  planMembers: 'muster.dev/plan-members'
+  planMembers: 'muster.dev/plan-members',
+  /** How these are written, beside `planMembers`; absent in records of before it was said, which are written alike. */
+  planVersion: 'muster.dev/plan-version'
 } as const
+
+/** How the durable record of a commit is written today. */
+export const recordVersion = 1
 
 /** Set on one member of a gang that is ended whole, before the first is evicted: the plan for which it ends. */
 export const endingMark = 'muster.dev/ending'

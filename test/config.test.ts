@@ -32,6 +32,7 @@ const defaults: Config = {
   drainTimeoutMs: 10_000,
   logMode: 'production',
   logLevel: 'info',
+  traces: undefined,
   extender: undefined,
   extenderTls: { ca: undefined, identity: undefined }
 }
@@ -121,6 +122,20 @@ const said: Record<string, { args?: string[]; env?: Env; file?: string; want: Pa
     args: ['--ca', 'ca', '--client-cert', 'a', '--client-key', 'b'],
     want: { extenderTls: { ca: 'ca', identity: { cert: 'a', key: 'b' } } }
   },
+  'where traces go, and how many': {
+    args: ['--otlp-endpoint', 'http://collector:4318/', '--trace-ratio', '0.5'],
+    env: { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://other:4318' },
+    want: { traces: { url: 'http://collector:4318/v1/traces', ratio: 0.5 } }
+  },
+  'where traces go, by the name that OpenTelemetry has for it': {
+    env: { OTEL_EXPORTER_OTLP_ENDPOINT: 'https://collector:4318/base' },
+    want: { traces: { url: 'https://collector:4318/base/v1/traces', ratio: 0.01 } }
+  },
+  'where traces alone go': {
+    env: { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://all', OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://traces/x' },
+    want: { traces: { url: 'http://traces/x', ratio: 0.01 } }
+  },
+  'an empty address for traces': { env: { OTEL_EXPORTER_OTLP_ENDPOINT: '' }, want: {} },
   'no time to drain': { args: ['--drain-timeout', '0s'], want: { drainTimeoutMs: 0 } },
   'paths and a URL as they came': {
     args: ['--kubeconfig', '/a b'],
@@ -244,6 +259,22 @@ const refused: Record<string, { args?: string[]; env?: Env; file?: string; want:
   'names of clients that nobody vouches for': {
     args: ['--tls-cert', 'a', '--tls-key', 'b', '--tls-client-name', 'c'],
     want: /^flag --tls-client-name needs tls-client-ca beside it$/
+  },
+  'more than all traces': {
+    args: ['--trace-ratio', '1.5'],
+    want: /^flag --trace-ratio: 1.5 must be a number from 0 to 1, such as 0.01$/
+  },
+  'a share that is no number': {
+    env: { MUSTER_TRACE_RATIO: '1%' },
+    want: /^environment variable MUSTER_TRACE_RATIO: 1% /
+  },
+  'an address for traces that is none': {
+    args: ['--otlp-endpoint', 'collector:4318'],
+    want: /^flag --otlp-endpoint: collector:4318 must be an HTTP address, such as http:\/\/127.0.0.1:4318$/
+  },
+  'an address for traces that is none, from OpenTelemetry': {
+    env: { OTEL_EXPORTER_OTLP_ENDPOINT: 'grpc://a:4317' },
+    want: /^OTEL_EXPORTER_OTLP_ENDPOINT: grpc:\/\/a:4317 must be/
   },
   'an unknown level': {
     args: ['--log-level', 'loud'],

@@ -1,7 +1,7 @@
 import type { IFlattenedRuleSet, ICruiseOptions } from 'dependency-cruiser'
 
 /** What every folder of extender/ may import besides itself. */
-const shared = '^extender/(state|facts|config|options|sources|errors|clock|json)\\.ts$'
+const shared = '^extender/(state|facts|config|options|sources|errors|clock|json|backoff)\\.ts$'
 /** What starts a service of the sandboxes. */
 const sandboxRoots = '^extender/sandbox[a-z-]*\\.ts$'
 const outside = '^(policies/|node_modules/)'
@@ -30,7 +30,7 @@ export const rules: IFlattenedRuleSet = {
       severity: 'error',
       from: { path: '^extender/cli/' },
       to: {
-        pathNot: ['^extender/(cli/|(main|embed|dry-run|sandbox[a-z-]*)\\.ts$)', shared, outside],
+        pathNot: ['^extender/(cli/|(main|embed|dry-run|operations|sandbox[a-z-]*)\\.ts$)', shared, outside],
         dependencyTypesNot: ['core'],
         couldNotResolve: false
       }
@@ -88,6 +88,18 @@ export const rules: IFlattenedRuleSet = {
       }
     },
     {
+      name: 'operations-visits-a-cluster',
+      comment:
+        'The root of commands that look at a cluster or put it right: the connection to it, and the rules of gangs.',
+      severity: 'error',
+      from: { path: '^extender/operations\\.ts$' },
+      to: {
+        pathNot: ['^extender/(kubernetes|gangs)/', shared, outside],
+        dependencyTypesNot: ['core'],
+        couldNotResolve: false
+      }
+    },
+    {
       name: 'sandbox-composes-the-sandbox-services',
       comment: 'The composition roots of the sandboxes: services, and the connection to a cluster where one is needed.',
       severity: 'error',
@@ -126,7 +138,7 @@ export const rules: IFlattenedRuleSet = {
       severity: 'error',
       from: {
         path: '^extender/[^/]+$',
-        pathNot: [shared, sandboxRoots, '^extender/(embed|dry-run|app|main|listener|connections|tls)\\.ts$']
+        pathNot: [shared, sandboxRoots, '^extender/(embed|dry-run|operations|app|main|listener|connections|tls)\\.ts$']
       },
       to: {}
     },

@@ -1,22 +1,14 @@
-import { existsSync, globSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { type Group, groups, type Shown } from './requirements.ts'
+import { titles, titlesIn } from './titles.ts'
 
 const root = join(import.meta.dirname, '..')
-const nameOf = /(?:\b(?:test|example|story)\(\s*|\blab, \[\s*|^\s*\[?)(["'`])(.*?)\1\s*[,:\]]/gm
 const idIn = /\bS[0-4]\.\d+\b/g
 
-/** The names of tests in a source: what `test`, `example`, `story` and `scenario` are called with, and the keys of tables of tests. */
-const namesIn = (source: string): string[] => [...source.matchAll(nameOf)].map(([, , name]) => name!)
-
 /** The names of tests with ids in them, by file under test/. */
-const tests = new Map(
-  globSync('**/*.test.ts', { cwd: import.meta.dirname }).map(file => [
-    file,
-    namesIn(readFileSync(join(import.meta.dirname, file), 'utf8')).filter(name => name.search(idIn) >= 0)
-  ])
-)
+const tests = new Map([...titles].map(([file, names]) => [file, names.filter(name => name.search(idIn) >= 0)]))
 const hasId = (name: string, id: string) => [...name.matchAll(idIn)].some(([found]) => found === id)
 const { scripts: commands } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
   readonly scripts: Readonly<Record<string, string>>
@@ -96,6 +88,6 @@ t.test('the check bites', async t => {
     'a script': { shown: { scripts: { nope: 'x' } }, want: ['the script nope does not begin with x'] }
   }
   for (const [name, { shown, want }] of Object.entries(cases)) t.strictSame(brokenPromises('S4.20', shown), want, name)
-  t.strictSame(namesIn(`t.test('S4.1 a', f)\n  "S4.2 it's": {`), ['S4.1 a', "S4.2 it's"])
+  t.strictSame(titlesIn(`t.test('S4.1 a', f)\n  "S4.2 it's": {`), ['S4.1 a', "S4.2 it's"])
   t.notOk(hasId('S4.10 x', 'S4.1'))
 })

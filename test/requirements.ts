@@ -164,7 +164,7 @@ export const groups: Readonly<Record<string, Group>> = {
       19: by(integration),
       20: by(binder),
       21: by(writes),
-      22: by(binder, writes, 'kubernetes/backoff.test.ts'),
+      22: by(binder, writes, 'backoff.test.ts'),
       23: by(writes),
       24: by('gangs/barrier.test.ts', 'gangs/preemption.test.ts'),
       25: by(writes),

@@ -37,7 +37,8 @@ export function clientArgs(args: readonly string[]): ClientArgs {
   }
 }
 
-function urlOf(server: string): string {
+/** The URL of a server that the user named; throws UsageError where it is none. */
+export function urlOf(server: string): string {
   if (!URL.canParse(server) || !/^https?:\/\//.test(server)) {
     throw new UsageError(
       `--server or MUSTER_SERVER: ${JSON.stringify(server)} must be a URL such as http://127.0.0.1:8889`

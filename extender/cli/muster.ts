@@ -15,6 +15,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   plan: async () => (await import('./plan.ts')).plan,
   gangs: async () => (await import('./gangs.ts')).gangs,
   explain: async () => (await import('./explain.ts')).explain,
+  doctor: async () => (await import('./doctor.ts')).doctor,
+  uninstall: async () => (await import('./uninstall.ts')).uninstall,
   embedded: async () => (await import('./embedded.ts')).embedded,
   sandbox: async () => (await import('./sandbox.ts')).sandbox
 }

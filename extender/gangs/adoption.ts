@@ -1,5 +1,7 @@
-import { commit } from '../../policies/names.ts'
+import { commit, recordVersion } from '../../policies/names.ts'
+import { parseInteger } from '../../policies/parse.ts'
 import type { Claim, Pod } from '../../policies/types.ts'
+import { quoted } from './dialects/fields.ts'
 import { placeable, placed, type Gang } from './gang.ts'
 import { isWhole } from './quorum.ts'
 
@@ -40,14 +42,36 @@ function claimsFor(pods: readonly Pod[], nodeOf: (pod: Pod) => string | undefine
   return claims
 }
 
+type Record = { readonly plan: string; readonly text: string; readonly isKnown: boolean; readonly pod: Pod }
+
+/** What is written on that pod; a record without a version is of the muster before there were any, and written alike. */
+function recordOn(pod: Pod): readonly Record[] {
+  const [plan, text] = [pod.annotations.get(commit.plan), pod.annotations.get(commit.planMembers)]
+  if (plan === undefined || text === undefined) return []
+  const version = pod.annotations.get(commit.planVersion)
+  return [{ plan, text, pod, isKnown: version === undefined || parseInteger(version) === recordVersion }]
+}
+
+function newest(gang: Gang): Record | undefined {
+  return gang.members.flatMap(({ pod }) => recordOn(pod)).toSorted((a, b) => newerFirst(a.plan, b.plan))[0]
+}
+
+/** Of several, the last; that one or none, for an older plan was given up. */
 function newestRecord(gang: Gang): { plan: string; nodes: ReadonlyMap<string, string> } | undefined {
-  const plans = gang.members
-    .map(({ pod }) => ({ plan: pod.annotations.get(commit.plan), text: pod.annotations.get(commit.planMembers) }))
-    .filter(record => record.plan !== undefined && record.text !== undefined)
-    .toSorted((a, b) => newerFirst(a.plan ?? '', b.plan ?? ''))
-  const [newest] = plans
-  const nodes = newest && parseMembers(newest.text ?? '')
-  return nodes && newest?.plan !== undefined ? { plan: newest.plan, nodes } : undefined
+  const found = newest(gang)
+  const nodes = found?.isKnown ? parseMembers(found.text) : undefined
+  return found && nodes && { plan: found.plan, nodes }
+}
+
+/** Why the plan by which the gang began is not gone on with, where another muster wrote it in a way of its own. */
+export function unreadRecord(gang: Gang): string | undefined {
+  const found = placed(gang) > 0 ? newest(gang) : undefined
+  if (!found || found.isKnown) return undefined
+  const version = quoted(found.pod.annotations.get(commit.planVersion) ?? '')
+  return (
+    `the plan by which it began stands on ${found.pod.name} in version ${version}, and this muster reads up to ` +
+    `${recordVersion}: its missing members are planned anew, wherever there is room`
+  )
 }
 
 /** Plan ids are `EPOCH-N`: 1. later epoch first. 2. later plan first. */

@@ -20,14 +20,16 @@ import { Patience } from './patience.ts'
 import { Moves } from './moves.ts'
 import { Planning } from './planning.ts'
 import { Preemption } from './preemption.ts'
-import type { Binder, Log, Nominator, OnViolation, Recorder, Terminator } from './ports.ts'
+import type { Binder, Log, Nominator, OnViolation, Recorder, Terminator, Tracer } from './ports.ts'
 import { Profiles } from './profiles.ts'
+import type { Quarantine } from './quarantine.ts'
 import { Queue } from './queue.ts'
 import { Reconciler } from './reconciler.ts'
 import { Refusals } from './refusals.ts'
 import { Rooms } from './rooms.ts'
 import { Roster } from './roster.ts'
 import { Rounds } from './rounds.ts'
+import { GangTraces } from './tracing.ts'
 import { WriteQueue } from './write-queue.ts'
 
 export type GangsParts = {
@@ -46,6 +48,8 @@ export type GangsParts = {
   /** How far annotations lift a namespace's pods over those of others. */
   readonly priorityCap: (namespace: string) => number
   readonly epoch: () => number
+  /** Outlives this life. */
+  readonly quarantine: Quarantine
   readonly settleMs: number
   readonly holdTtlMs: number
   readonly resyncMs: number
@@ -55,6 +59,8 @@ export type GangsParts = {
   readonly bindTimeoutMs: number
   readonly concurrency: number
   readonly onViolation: OnViolation
+  /** Absent while nobody traces. */
+  readonly tracer?: Tracer | undefined
 }
 
 /** The parts that answer for the whole. */
@@ -67,13 +73,14 @@ export type Assembly = {
   readonly keeper: Keeper
   readonly journal: Journal
   readonly coordinator: Coordinator
+  readonly traces: GangTraces | undefined
 }
 
 /** Plugs the parts of this folder into each other; whom a part tells is handed to it as a function. */
 // oxlint-disable-next-line max-statements -- a list of parts, one line each
 export function assemble(parts: GangsParts): Assembly {
   const { state, clock, log, metrics, holdTtlMs, repairMs } = parts
-  const { recorder, binder, nominator, terminator, random } = parts
+  const { random, tracer, epoch } = parts
   const onViolation = (error: unknown): void => {
     if (error instanceof InvariantViolation) metrics.violations.inc({ invariant: error.invariant })
     parts.onViolation(error)
@@ -99,6 +106,8 @@ export function assemble(parts: GangsParts): Assembly {
   const roster = new Roster({ state, clock, profiles, settleMs: parts.settleMs })
   const groupOf = (pod: Pod): string | undefined => roster.keyOf(pod)
   const gang = roster.gang.bind(roster)
+  const traces = tracer && new GangTraces({ tracer, clock, state, roster, ledger, epoch })
+  const { recorder, binder, nominator, terminator } = traces?.over(parts) ?? parts
 
   const journal = new Journal({ clock, metrics, recorder, log, revisit })
   metrics.epoch.set(parts.epoch())
@@ -147,6 +156,7 @@ export function assemble(parts: GangsParts): Assembly {
   const started: Journal['started'] = each => {
     evictions.started(each.key)
     journal.started(each)
+    traces?.started(each)
   }
   const unbound: Journal['unbound'] = (pod, hold, message) => journal.unbound(pod, hold, message)
   const commit = new Commit({
@@ -161,7 +171,8 @@ export function assemble(parts: GangsParts): Assembly {
     stillFits,
     started,
     unbound,
-    revisit
+    revisit,
+    traces
   })
   const keeper = new Keeper({
     ...plans,
@@ -179,8 +190,9 @@ export function assemble(parts: GangsParts): Assembly {
   const queue = new Queue({ roster, ledger, keeper, patience })
   const effects = { commit, reconciler, evictions, endings }
   const rounds = new Rounds({
-    ...{ roster, ledger, planning, queue, keeper, patience, preemption, outlook, journal, clock, onViolation },
+    ...{ roster, ledger, planning, queue, keeper, patience, preemption, outlook, journal, clock, onViolation, traces },
     ...effects,
+    quarantine: parts.quarantine,
     resyncMs: parts.resyncMs
   })
   const coordinator = new Coordinator({
@@ -188,5 +200,5 @@ export function assemble(parts: GangsParts): Assembly {
     ...effects
   })
   const guard = new Guard({ state, ledger, binder, clock, log, rankOf, isFor, withdraw })
-  return { roster, ledger, bodies, guard, commit, keeper, journal, coordinator }
+  return { roster, ledger, bodies, guard, commit, keeper, journal, coordinator, traces }
 }

@@ -1,4 +1,4 @@
-import { commit as record } from '../../policies/names.ts'
+import { commit as record, recordVersion } from '../../policies/names.ts'
 import { nameOf } from '../../policies/text.ts'
 import type { Pod } from '../../policies/types.ts'
 import type { Clock } from '../clock.ts'
@@ -9,6 +9,7 @@ import { placed, type Gang } from './gang.ts'
 import { isWhole } from './quorum.ts'
 import type { Hold, Ledger } from './ledger.ts'
 import type { Binder, BindResult, Log, OnViolation } from './ports.ts'
+import type { GangTraces } from './tracing.ts'
 
 /** What kube-scheduler asks at bind. */
 export type BindCall = {
@@ -38,6 +39,7 @@ export type CommitParts = {
   /** Told when the API server does not bind a member. */
   readonly unbound: (pod: Pod, hold: Hold, message: string) => void
   readonly revisit: (gang: string) => void
+  readonly traces: GangTraces | undefined
 }
 
 type First = {
@@ -92,9 +94,11 @@ export class Commit {
     const held = this.#heldFor(call)
     if (!held) return notPlanned
     // 2. The quorum.
+    const from = this.#parts.clock.now()
     const arrived = this.#arrive(held, call)
     this.check(held.gang)
     const verdict = await arrived
+    this.#parts.traces?.waited(pod, from, verdict === undefined ? 'opened' : 'refused')
     if (verdict !== undefined) return verdict
     // 3. The first binding of the plan, then all others at once.
     return this.#commit(pod, call)
@@ -151,7 +155,7 @@ export class Commit {
     const { promise, resolve } = Promise.withResolvers<boolean>()
     const first = { plan: hold.plan, bound: promise, started: false }
     this.#firsts.set(hold.gang, first)
-    const result = await this.#write(hold, call, { [record.planMembers]: membersOf(hold) })
+    const result = await this.#write(hold, call, recordOf(hold))
     const bound = result.outcome === 'bound'
     const text = this.#settle(pod, hold, result)
     if (!bound && this.#firsts.get(hold.gang) === first) this.#firsts.delete(hold.gang)
@@ -233,7 +237,8 @@ export class Commit {
   }
 }
 
-/** The durable commit record: member name → node. */
-function membersOf(hold: Hold): string {
-  return JSON.stringify(Object.fromEntries([...hold.claims.values()].map(({ pod, node }) => [pod.name, node])))
+/** The durable commit record: member name → node. `adoption.ts` reads it. */
+function recordOf(hold: Hold): Readonly<Record<string, string>> {
+  const members = Object.fromEntries([...hold.claims.values()].map(({ pod, node }) => [pod.name, node]))
+  return { [record.planVersion]: String(recordVersion), [record.planMembers]: JSON.stringify(members) }
 }

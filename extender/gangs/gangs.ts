@@ -7,8 +7,10 @@ import { survives } from './quorum.ts'
 import type { Guard } from './guard.ts'
 import type { Keeper } from './keeper.ts'
 import type { Ledger } from './ledger.ts'
+import type { TracedGang } from './ports.ts'
 import { Reports } from './report.ts'
 import type { Roster } from './roster.ts'
+import type { GangTraces } from './tracing.ts'
 
 /** The barrier ends so long before kube-scheduler's patience does, so that what was let through can still be written. */
 const barrierMarginMs = 5_000
@@ -35,10 +37,11 @@ export class Gangs {
   readonly #commit: Commit
   readonly #keeper: Keeper
   readonly #coordinator: Coordinator
+  readonly #traces: GangTraces | undefined
 
   constructor(parts: GangsParts) {
     const { state } = parts
-    const { roster, ledger, bodies, guard, commit, keeper, coordinator, journal } = assemble(parts)
+    const { roster, ledger, bodies, guard, commit, keeper, coordinator, journal, traces } = assemble(parts)
     this.#parts = parts
     this.#roster = roster
     this.#ledger = ledger
@@ -47,6 +50,7 @@ export class Gangs {
     this.#commit = commit
     this.#keeper = keeper
     this.#coordinator = coordinator
+    this.#traces = traces
     this.reports = new Reports({ state, roster, ledger, journal })
     state.subscribe(coordinator)
   }
@@ -63,6 +67,11 @@ export class Gangs {
     if (planned) return { kind: 'planned', node: planned.claim.node }
     if (this.#roster.keyOf(pod) !== undefined) return { kind: 'waiting' }
     return { kind: 'ordinary', bars: this.#guard.idle ? undefined : node => this.#guard.bars(pod, node) }
+  }
+
+  /** The trace of the pod's gang; undefined for a pod that is in none, and while nobody traces. */
+  traceOf(uid: string): TracedGang | undefined {
+    return this.#traces?.of(uid)
   }
 
   refusedInTree(asked: Pod, node: string, offered: readonly string[]): void {

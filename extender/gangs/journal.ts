@@ -3,6 +3,7 @@ import { nameOf } from '../../policies/text.ts'
 import type { Pod } from '../../policies/types.ts'
 import type { Clock } from '../clock.ts'
 import type { State } from '../state.ts'
+import { unreadRecord } from './adoption.ts'
 import { gangStates, placed, type Gang, type GangState } from './gang.ts'
 import { gangState, isWhole } from './quorum.ts'
 import type { Hold, Ledger } from './ledger.ts'
@@ -200,11 +201,13 @@ export class Journal {
 }
 
 /** By the reason of the event; empty where there is nothing to say. */
-function remarksOn({ inactive, misread = '' }: Gang): readonly (readonly [string, string])[] {
+function remarksOn(gang: Gang): readonly (readonly [string, string])[] {
+  const { inactive, misread = '' } = gang
   const without = inactive.length === 0 ? '' : `not active yet, and without effect: ${inactive.join(', ')}`
   return [
     ['AnnotationNotActive', without],
-    ['PriorityIgnored', misread]
+    ['PriorityIgnored', misread],
+    ['PlanIgnored', unreadRecord(gang) ?? '']
   ]
 }
 

@@ -4,7 +4,7 @@ import { InvariantViolation, NotNow, reasonOf } from '../errors.ts'
 import type { BindAsk, Gangs, Placement } from './gangs.ts'
 import { Life } from './life.ts'
 import type { GangMetrics } from './metrics.ts'
-import type { Log, OnViolation } from './ports.ts'
+import type { Log, OnViolation, TracedGang } from './ports.ts'
 import type { GangReport, PodReport } from './report.ts'
 
 /** After a surprise nothing is decided for so long: what is under way ends, and what caused it may pass. */
@@ -109,6 +109,11 @@ export class Lives {
 
   allowedPreemptions(pod: Pod, candidates: ReadonlyMap<string, readonly string[]>): ReadonlySet<string> {
     return this.#ask(gangs => gangs.allowedPreemptions(pod, candidates))
+  }
+
+  /** The trace of the pod's gang, where it is in one and somebody traces. */
+  traceOf(uid: string): TracedGang | undefined {
+    return this.#ask(gangs => gangs.traceOf(uid))
   }
 
   /** Whoever waits when the life ends hears so; a binding under way is waited for. */

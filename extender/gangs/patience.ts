@@ -22,6 +22,8 @@ type Entry = {
   notBefore: number
   /** Monotonic: partly running since then. */
   partialSince: number | undefined
+  /** Monotonic: it waits since then, as the age of its oldest member says, or since its last timeout. */
+  waits: { readonly createdAt: number; readonly since: number } | undefined
 }
 
 export type PatienceParts = {
@@ -70,14 +72,26 @@ export class Patience {
   #reviewTimeout(gang: Gang, entry: Entry): void {
     const { clock, revisit } = this.#parts
     if (gang.gangTimeoutMs === undefined) return
-    const since = Math.max(gang.createdAt, entry.timedOutAt ?? 0)
-    const left = since + gang.gangTimeoutMs - clock.wall()
+    const left = this.#waitsSince(gang, entry) + gang.gangTimeoutMs - clock.now()
     if (left > 0) {
       clock.after(left + 1, () => revisit(gang.key))
       return
     }
     entry.timedOutAt = clock.wall()
+    entry.waits = { createdAt: gang.createdAt, since: clock.now() }
     this.#timeOut(gang)
+  }
+
+  /** Monotonic: the wall clock is asked once for its age, so that no jump of it ends anybody. */
+  #waitsSince({ createdAt }: Gang, entry: Entry): number {
+    const { clock } = this.#parts
+    if (entry.waits?.createdAt === createdAt) return entry.waits.since
+    const since = Math.max(
+      entry.waits?.since ?? Number.NEGATIVE_INFINITY,
+      clock.now() - Math.max(0, clock.wall() - createdAt)
+    )
+    entry.waits = { createdAt, since }
+    return since
   }
 
   #timeOut(gang: Gang): void {
@@ -156,7 +170,7 @@ export class Patience {
   #entry(key: string): Entry {
     const known = this.#entries.get(key)
     if (known) return known
-    const entry = { requeues: 0, timedOutAt: undefined, notBefore: 0, partialSince: undefined }
+    const entry = { requeues: 0, timedOutAt: undefined, notBefore: 0, partialSince: undefined, waits: undefined }
     this.#entries.set(key, entry)
     return entry
   }

@@ -76,5 +76,38 @@ export interface Log {
   error(fields: object, message: string): void
 }
 
+/** Whose trace a span is part of. */
+export type TracedGang = {
+  readonly id: string
+  /** Another gang of that name has another one. */
+  readonly uid: string
+  readonly epoch: number
+  /** Undefined before the first plan. */
+  readonly plan: string | undefined
+}
+
+export type SpanName =
+  | 'gang'
+  | 'plan'
+  | 'barrier.wait'
+  | 'kubernetes.bind'
+  | 'kubernetes.nominate'
+  | 'kubernetes.ungate'
+  | 'kubernetes.evict'
+
+export type GangSpan = {
+  readonly name: SpanName
+  readonly gang: TracedGang
+  /** Monotonic milliseconds; it ends when it is told. */
+  readonly from: number
+  readonly outcome: string
+  readonly pod?: PodRef
+}
+
+/** Told of what took time, once it is over; never waits and never throws. */
+export interface Tracer {
+  gang(span: GangSpan): void
+}
+
 /** Told of what nobody expected: the life in which it happened ends, or, for a broken promise to ourselves, the process. */
 export type OnViolation = (error: unknown) => void

@@ -116,7 +116,9 @@ export class Preemption {
   patienceFor(leavers: ReadonlyMap<string, Leaver>): number {
     if (leavers.size === 0) return 0
     const wall = this.#parts.clock.wall()
-    const left = ({ pod, evict }: Leaver): number => (evict ? pod.graceMs : Math.max(0, (pod.leavesBy ?? 0) - wall))
+    // Never more than its grace: a wall clock that was set back must not hold room for the time between.
+    const left = ({ pod: { graceMs, leavesBy = 0 }, evict }: Leaver): number =>
+      evict ? graceMs : Math.min(graceMs, Math.max(0, leavesBy - wall))
     return stuckMs + Math.max(...[...leavers.values()].map(left))
   }
 

@@ -12,9 +12,11 @@ import type { Patience } from './patience.ts'
 import type { Planning } from './planning.ts'
 import type { OnViolation } from './ports.ts'
 import type { Preemption } from './preemption.ts'
+import type { Quarantine } from './quarantine.ts'
 import type { Queue } from './queue.ts'
 import type { Reconciler } from './reconciler.ts'
 import type { Roster } from './roster.ts'
+import type { GangTraces } from './tracing.ts'
 
 /** A round gives the event loop back after this long, so that the verbs never wait for planning. */
 const sliceMs = 10
@@ -23,6 +25,7 @@ export type RoundsParts = {
   readonly roster: Roster
   readonly ledger: Ledger
   readonly planning: Planning
+  readonly quarantine: Quarantine
   readonly queue: Queue
   readonly keeper: Keeper
   readonly patience: Patience
@@ -36,6 +39,7 @@ export type RoundsParts = {
   readonly clock: Clock
   readonly resyncMs: number
   readonly onViolation: OnViolation
+  readonly traces: GangTraces | undefined
 }
 
 /** From marked gangs to plans to effects: what is marked is looked at, who waits is planned in the order of the ranks. */
@@ -159,9 +163,11 @@ export class Rounds {
   }
 
   #try(gang: Gang): void {
-    const { planning, journal, ledger, evictions, keeper, queue } = this.#parts
+    const { planning, quarantine, journal, ledger, evictions, keeper, queue, clock, traces } = this.#parts
     this.#touched.add(gang.key)
-    const attempt = planning.attempt(gang, this.#room)
+    const from = clock.now()
+    const attempt = quarantine.attempt(gang, () => planning.attempt(gang, this.#room))
+    if (attempt.outcome !== 'nothing') traces?.planned(gang, from, attempt.outcome)
     if (attempt.outcome !== 'reserved') {
       queue.inVain(gang, this.#room)
       journal.explained(gang, attempt.outcome === 'nothing' ? undefined : attempt)

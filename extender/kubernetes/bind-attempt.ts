@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import { retryAfterMs } from './backoff.ts'
+import { retryAfterMs } from '../backoff.ts'
 import type { ApiResponse, ApiServer } from './api-server.ts'
 import { causeOf, wasNotSent } from './errors.ts'
 import { object, statusMessage, text } from '../json.ts'
@@ -95,7 +95,7 @@ export class BindAttempt {
     if (status === 404) return { outcome: 'gone' }
     const message = statusMessage(status, body)
     this.#reason = message
-    const wait = { retryAfterMs: retryAfterMs(headers) ?? 0 }
+    const wait = { retryAfterMs: retryAfterMs(headers['retry-after']) ?? 0 }
     // 401: the token has just rotated; the next request reads it anew.
     if (status === 429 || status === 401) return wait
     if (status === 409) {
@@ -135,7 +135,7 @@ export class BindAttempt {
     const uid = text(object(object(body).metadata).uid)
     if (status !== 200 || uid === undefined) {
       this.#reason = statusMessage(status, body)
-      return { retryAfterMs: retryAfterMs(headers) ?? 0 }
+      return { retryAfterMs: retryAfterMs(headers['retry-after']) ?? 0 }
     }
     if (uid !== this.#options.request.uid) return { outcome: 'gone' }
     return this.#compared(text(object(object(body).spec).nodeName))

@@ -1,5 +1,5 @@
 import { pause, type Clock, type Random } from '../clock.ts'
-import { Backoff } from './backoff.ts'
+import { Backoff } from '../backoff.ts'
 import { BindAttempt, type BindRequest, type BindResult } from './bind-attempt.ts'
 import type { ApiServer } from './api-server.ts'
 import type { KubernetesMetrics } from './metrics.ts'
@@ -41,7 +41,7 @@ export class Binder {
 
   async #settle(request: BindRequest, limits: BindLimits): Promise<BindResult> {
     const { clock, random } = this.#options
-    const backoff = new Backoff({ base: 50, cap: 2_000 }, random)
+    const backoff = new Backoff({ first: 50, most: 2_000 }, random)
     const attempt = new BindAttempt({ ...this.#options, request, deadline: limits.deadline })
     while (this.#mayGoOn(limits)) {
       const step = await attempt.step()

@@ -12,6 +12,7 @@ import type { ReflectorHandler } from './object-store.ts'
 import { OptionalReflector } from './optional-reflector.ts'
 import type { ControllerKind, ControllerSize, Projector } from './projections.ts'
 import { Reflector, type ReflectorOptions } from './reflector.ts'
+import type { Tracer } from './tracer.ts'
 
 export type CacheParts = {
   readonly api: ApiServer
@@ -21,6 +22,8 @@ export type CacheParts = {
   readonly metrics: KubernetesMetrics
   readonly projector: Projector
   readonly state: State
+  /** Absent while nobody traces. */
+  readonly tracer?: Tracer | undefined
   /** Told of what whoever listens to the state has thrown: it has missed a change. */
   readonly handlerFailed?: (error: unknown) => void
 }

@@ -50,11 +50,11 @@ export class Evictor {
     return result
   }
 
-  /** Writes one annotation. */
+  /** Writes one annotation, with the status, which needs a lesser right than the pod itself. */
   mark(ref: PodRef, annotation: string, value: string): Promise<WriteResult> {
     return writeOnce(this.#api, {
       method: 'PATCH',
-      path: podPath(ref),
+      path: `${podPath(ref)}/status`,
       contentType: 'application/merge-patch+json',
       body: { metadata: { uid: ref.uid, annotations: { [annotation]: value } } },
       timeoutMs

@@ -1,5 +1,5 @@
 import type { ApiServer } from './api-server.ts'
-import { retryAfterMs } from './backoff.ts'
+import { retryAfterMs } from '../backoff.ts'
 import { causeOf } from './errors.ts'
 import { object, statusMessage, text } from '../json.ts'
 
@@ -54,7 +54,7 @@ async function fetchPage(request: ListRequest, token?: string): Promise<Page | F
       ...{ timeoutMs: pageTimeoutMs, signal }
     })
     if (status === 200) return pageOf(body)
-    const retryAfter = retryAfterMs(headers)
+    const retryAfter = retryAfterMs(headers['retry-after'])
     const reason = `the list was answered with ${status}: ${statusMessage(status, body)}`
     return retryAfter === undefined ? { ok: false, reason } : { ok: false, reason, retryAfterMs: retryAfter }
   } catch (error) {

@@ -1,10 +1,10 @@
 import { pause } from '../clock.ts'
-import { Backoff } from './backoff.ts'
+import { Backoff } from '../backoff.ts'
 import { statusMessage } from '../json.ts'
 import { Reflector, type ReflectorOptions } from './reflector.ts'
 
 /** What may not be read now may be allowed later, and a new API may take a second: asked again after so long. */
-const askAgain = { base: 1_000, cap: 60_000 }
+const askAgain = { first: 1_000, most: 60_000 }
 /** An API server that does not answer is asked again sooner. */
 const retryMs = 1_000
 

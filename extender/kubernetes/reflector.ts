@@ -1,5 +1,5 @@
 import { pause, type Clock, type Random } from '../clock.ts'
-import { Backoff } from './backoff.ts'
+import { Backoff } from '../backoff.ts'
 import { Complaints } from './complaints.ts'
 import type { ApiServer } from './api-server.ts'
 import type { Json } from '../json.ts'
@@ -8,6 +8,7 @@ import { isOlder, list } from './list.ts'
 import type { Log } from './log.ts'
 import type { KubernetesMetrics } from './metrics.ts'
 import { type Entries, ObjectStore, type ReflectorHandler } from './object-store.ts'
+import type { Tracer } from './tracer.ts'
 import { type WatchEnd, watch } from './watch.ts'
 
 export type ReflectorOptions<T> = {
@@ -29,6 +30,8 @@ export type ReflectorOptions<T> = {
   readonly handler: ReflectorHandler<T>
   /** Told of what the handler has thrown: it has missed a change. */
   readonly handlerFailed?: (error: unknown) => void
+  /** Absent while nobody traces. */
+  readonly tracer?: Tracer | undefined
   /** Objects per page, default 500: some 30 ms of work. */
   readonly pageSize?: number
   /** A watch without a byte for so long is opened anew; default 90 s, since bookmarks come each minute. */
@@ -65,8 +68,8 @@ export class Reflector<T> {
     this.#options = options
     this.#store = new ObjectStore(options)
     this.#complaints = options.complaints ?? new Complaints(options.clock, options.log)
-    this.#retry = new Backoff({ base: 500, cap: 30_000 }, options.random)
-    this.#relist = new Backoff({ base: 500, cap: 30_000 }, options.random)
+    this.#retry = new Backoff({ first: 500, most: 30_000 }, options.random)
+    this.#relist = new Backoff({ first: 500, most: 30_000 }, options.random)
     this.#heard = options.clock.now()
     options.metrics.watchCache(options.resource, this)
   }
@@ -112,16 +115,18 @@ export class Reflector<T> {
 
   /** Answers how long to wait before the next step, milliseconds. */
   async #listOnce(): Promise<number> {
-    const { api, path, query = {}, pageSize = 500 } = this.#options
+    const { api, clock, path, query = {}, pageSize = 500, resource, tracer } = this.#options
     const entries: Entries<T> = new Map()
+    const from = clock.now()
     const end = await list({
       ...{ api, path, query, pageSize, signal: this.#stopping.signal },
       onPage: items => {
-        this.#heard = this.#options.clock.now()
+        this.#heard = clock.now()
         this.#store.collect(entries, items)
       }
     })
     if (this.#stopping.signal.aborted) return 0
+    tracer?.listed({ resource, from, objects: entries.size, ...(end.ok ? {} : { reason: end.reason }) })
     if (!end.ok) return this.#failed(end.reason, end)
     if (this.#version !== undefined && isOlder(end.resourceVersion, this.#version)) {
       return this.#failed(`the list shows version ${end.resourceVersion}, older than ${this.#version} seen before`)

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { ApiServer } from './api-server.ts'
 import { causeOf } from './errors.ts'
-import { retryAfterMs } from './backoff.ts'
+import { retryAfterMs } from '../backoff.ts'
 import { type Json, integer, object, statusMessage, text } from '../json.ts'
 import { LineSplitter } from './lines.ts'
 
@@ -56,7 +56,7 @@ export async function watch(request: WatchRequest): Promise<WatchEnd> {
 function refused(status: number, headers: Readonly<Record<string, string>>): WatchEnd {
   const reason = `the watch was answered with HTTP ${status}`
   if (status === 410) return { kind: 'expired', reason }
-  const retryAfter = retryAfterMs(headers)
+  const retryAfter = retryAfterMs(headers['retry-after'])
   const kind = status === 429 || status >= 500 ? 'busy' : 'broken'
   return retryAfter === undefined ? { kind, reason } : { kind, reason, retryAfterMs: retryAfter }
 }

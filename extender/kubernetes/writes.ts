@@ -1,5 +1,5 @@
 import type { ApiRequest, ApiServer } from './api-server.ts'
-import { retryAfterMs } from './backoff.ts'
+import { retryAfterMs } from '../backoff.ts'
 import { causeOf } from './errors.ts'
 import { object, objects, statusMessage, text } from '../json.ts'
 
@@ -37,7 +37,7 @@ export async function writeOnce(api: ApiServer, request: ApiRequest): Promise<Wr
     const message = statusMessage(status, body)
     if (status === 404 || isOtherUid(status, body)) return { outcome: 'gone' }
     if (status === 409 || isBoundAlready(status, body)) return { outcome: 'conflict', message }
-    const retryAfter = retryAfterMs(headers)
+    const retryAfter = retryAfterMs(headers['retry-after'])
     const cause = text(objects(object(object(body).details).causes)[0]?.reason)
     return {
       ...{ outcome: 'failed', message, status },

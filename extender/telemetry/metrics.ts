@@ -1,6 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { FastifyInstance } from 'fastify'
-import { collectDefaultMetrics, Gauge, type Registry } from 'prom-client'
+import { collectDefaultMetrics, Counter, Gauge, type Registry } from 'prom-client'
 
 /** GET /metrics. */
 export function metricsRoute(app: FastifyInstance, registry: Registry): void {
@@ -11,6 +11,7 @@ export function metricsRoute(app: FastifyInstance, registry: Registry): void {
 export type ProcessMetrics = {
   readonly buildInfo: Gauge<'version'>
   readonly eventLoopDelay: Gauge
+  readonly spans: Counter<'result'>
 }
 
 /** What the process tells about itself, on top of what each part counts. */
@@ -36,5 +37,12 @@ export function processMetrics(registry: Registry, version: string): ProcessMetr
       delay.reset()
     }
   })
-  return { buildInfo, eventLoopDelay }
+  const spans = new Counter({
+    name: 'muster_spans_total',
+    help: 'Spans for the collector of traces: exported, failed, or dropped because too many waited.',
+    labelNames: ['result'] as const,
+    registers: [registry]
+  })
+  for (const result of ['exported', 'failed', 'dropped']) spans.inc({ result }, 0)
+  return { buildInfo, eventLoopDelay, spans }
 }

@@ -8,6 +8,6 @@ export async function bind(body: Buffer, parts: VerbParts, signal: AbortSignal):
   const args = readBind(body)
   if (!parts.ready()) return { outcome: 'not_ready', json: bindResult(notReady) }
   const error = await parts.gangs.bind({ ...args, signal })
-  if (error === '') return { outcome: 'ok', json: bindResult('') }
-  return { outcome: 'error', json: bindResult(signal.reason === closing ? closing : error) }
+  if (error === '') return { outcome: 'ok', json: bindResult(''), pod: args }
+  return { outcome: 'error', pod: args, json: bindResult(signal.reason === closing ? closing : error) }
 }

@@ -10,7 +10,7 @@ export function filter(body: Buffer, parts: VerbParts): Answer {
   const { pod: json, names } = readArgs(body)
   if (!parts.ready()) return { outcome: 'not_ready', json: filterError(notReady) }
   const pod = podOf(json, parts)
-  return answer(parts, pod, names, parts.gangs.placement(pod))
+  return { ...answer(parts, pod, names, parts.gangs.placement(pod)), pod }
 }
 
 function answer(parts: VerbParts, pod: Pod, names: NodeNames, placement: Placement): Answer {

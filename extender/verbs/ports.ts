@@ -31,6 +31,24 @@ export interface Gangs {
   bind(ask: BindAsk): Promise<string>
 }
 
+export type PodRef = { readonly namespace: string; readonly name: string; readonly uid: string }
+
+/** One call of kube-scheduler, as it was answered. */
+export type Call = {
+  readonly verb: string
+  readonly outcome: string
+  readonly status: number
+  readonly scheme: string
+  /** How long it took, milliseconds; it has just ended. */
+  readonly ms: number
+  readonly pod: PodRef | undefined
+}
+
+/** Told of calls once they are answered; never waits and never throws. */
+export interface Tracer {
+  called(call: Call): void
+}
+
 export type VerbParts = {
   readonly gangs: Gangs
   /** False until everything is listed and taken over: no verb may decide on half a picture. */
@@ -40,4 +58,6 @@ export type VerbParts = {
   /** Where nodes that an answer leaves out count as unresolvable (since 1.36), one entry carries the reason. */
   readonly absentIsUnresolvable: () => boolean
   readonly underway: Underway
+  /** Absent while nobody traces. */
+  readonly tracer?: Tracer | undefined
 }

@@ -8,9 +8,11 @@ import { preemptResult, readPreempt } from './wire.ts'
  * is evicted on half a picture.
  */
 export function preempt(body: Buffer, parts: VerbParts): Answer {
-  const { pod, candidates } = readPreempt(body)
+  const { pod: json, candidates } = readPreempt(body)
   if (!parts.ready()) return { outcome: 'not_ready', status: 503, json: JSON.stringify({ error: notReady }) }
   const asked = new Map([...candidates].map(([node, { uids }]) => [node, uids]))
-  const allowed = parts.gangs.allowedPreemptions(podOf(pod, parts), asked)
-  return { outcome: 'ok', json: preemptResult(new Map([...candidates].filter(([node]) => allowed.has(node)))) }
+  const pod = podOf(json, parts)
+  const allowed = parts.gangs.allowedPreemptions(pod, asked)
+  const left = new Map([...candidates].filter(([node]) => allowed.has(node)))
+  return { outcome: 'ok', json: preemptResult(left), pod }
 }

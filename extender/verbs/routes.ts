@@ -13,20 +13,25 @@ const MiB = 1024 ** 2
 /** The four verbs as kube-scheduler calls them, counted and timed. */
 export function verbRoutes(app: FastifyInstance, parts: VerbParts, registry: Registry): void {
   const { requests, duration } = verbMetrics(registry)
+  const { tracer } = parts
   const route = (
     verb: Verb,
     bodyLimit: number,
     handle: (body: Buffer, reply: FastifyReply) => Answer | Promise<Answer>
   ): void => {
     app.post(`/${verb}`, { bodyLimit }, async (request, reply) => {
-      const { outcome, json, status = 200 } = await handle(bodyOf(request), reply)
+      const { outcome, json, pod, status = 200 } = await handle(bodyOf(request), reply)
       requests.inc({ verb, outcome })
+      tracer?.called({ verb, outcome, status, pod, scheme: request.protocol, ms: reply.elapsedTime })
       return reply.code(status).type('application/json').send(json)
     })
   }
-  app.addHook('onError', async (request, _reply, { statusCode = 500 }) => {
+  app.addHook('onError', async (request, reply, { statusCode: status = 500 }) => {
     const verb = verbOf(request)
-    if (verb !== undefined) requests.inc({ verb, outcome: statusCode < 500 ? 'invalid' : 'error' })
+    if (verb === undefined) return
+    const outcome = status < 500 ? 'invalid' : 'error'
+    requests.inc({ verb, outcome })
+    tracer?.called({ verb, outcome, status, pod: undefined, scheme: request.protocol, ms: reply.elapsedTime })
   })
   app.addHook('onResponse', async (request, reply) => {
     const verb = verbOf(request)

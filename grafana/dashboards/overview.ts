@@ -119,6 +119,17 @@ export const overview: Dashboard = {
           ...{ unit: 'short', width: 8 },
           queries: [{ expr: panels.sum(musterProcess.buildInfo, { by: ['version'] }), legend: '{{version}}' }]
         }),
+        timeseries({
+          title: 'Telemetry that was lost',
+          description: 'Spans that the collector did not take, or that were dropped because it is too slow.',
+          ...{ unit: 'ops', width: 8 },
+          queries: [
+            {
+              expr: panels.rate(musterProcess.spans, { where: { result: ['failed', 'dropped'] }, by: ['result'] }),
+              legend: 'spans {{result}}'
+            }
+          ]
+        }),
         stat({
           title: 'Last rebuild',
           description: 'How long it took to list the cluster and take over what was decided before.',

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,6 +11,7 @@ import { createConnectTransport } from '@connectrpc/connect-node'
 import { request } from 'undici'
 import { type Embedded, embed } from '../../extender/embed.ts'
 import { SchedulerService } from '../../extender/sandboxes/proto/generated/sandbox/v1/scheduler_pb.js'
+import { usageOf } from './processes.ts'
 
 const cli = fileURLToPath(new URL('../../extender/cli/muster.ts', import.meta.url))
 /** What simulated pods are made from. */
@@ -76,14 +77,12 @@ export class SandboxStage {
 
   /** MiB of the service alone. */
   rss(): number {
-    const [, kib = '0'] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.#child.pid}/status`, 'utf8')) ?? []
-    return Number(kib) / 1024
+    return usageOf(this.#child.pid).rss
   }
 
   /** CPU seconds of the service so far. */
   cpu(): number {
-    const fields = readFileSync(`/proc/${this.#child.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
-    return (Number(fields[11]) + Number(fields[12])) / 100
+    return usageOf(this.#child.pid).cpu
   }
 
   async #until(condition: () => Promise<boolean>): Promise<void> {

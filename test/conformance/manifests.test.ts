@@ -1,80 +1,96 @@
-import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { globSync } from 'node:fs'
-import { promisify } from 'node:util'
 import t from 'tap'
-import { parseAllDocuments } from 'yaml'
-import { loadConfig } from '../../extender/config.ts'
-import { schedulerConfiguration } from '../../extender/cli/scheduler-config.ts'
-import { buildTools } from '../control-plane/build.ts'
-import { fetchText } from '../control-plane/probe.ts'
-import { gangObjects, isBound, podObject } from '../control-plane/objects.ts'
-import { gangIsBound, openLab, scenario } from './scenario.ts'
+import { ApiError } from '../control-plane/client.ts'
+import { documents } from '../installed.ts'
+import { installation, kubectl } from './kubectl.ts'
+import { openLab } from './scenario.ts'
 
-const run = promisify(execFile)
-const rbac = 'manifests/custom-scheduler/rbac.yaml'
-const lab = await openLab(t, { controllerManager: true, musterUser: 'restricted' })
+/** What is shipped, judged by a real API server; nothing runs. */
+const lab = await openLab(t, { muster: false, kwok: false })
 
-type Manifest = { readonly kind: string; readonly [field: string]: unknown }
-const documents = (file: string): readonly Manifest[] =>
-  parseAllDocuments(readFileSync(file, 'utf8')).map(document => document.toJS() as Manifest)
+/** As much of the operator's CRD as says where each field that we use belongs. */
+const [string, boolean] = [{ type: 'string' }, { type: 'boolean' }]
+const of = (properties: object, required: readonly string[] = []) => ({ type: 'object', properties, required })
+const list = (items: object) => ({ type: 'array', items })
+const endpoint = of({
+  ...{ port: string, path: string, interval: string, scheme: { ...string, enum: ['http', 'https'] } },
+  ...{ bearerTokenFile: string, tlsConfig: of({ insecureSkipVerify: boolean }) },
+  relabelings: list(of({ targetLabel: string, replacement: string }))
+})
+const selector = of({ matchLabels: { type: 'object', additionalProperties: string } })
+const monitor = of({ jobLabel: string, selector, endpoints: list(endpoint) }, ['selector', 'endpoints'])
+const serviceMonitors = {
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: { name: 'servicemonitors.monitoring.coreos.com' },
+  spec: {
+    group: 'monitoring.coreos.com',
+    scope: 'Namespaced',
+    names: { kind: 'ServiceMonitor', plural: 'servicemonitors' },
+    versions: [
+      { ...{ name: 'v1', served: true, storage: true }, schema: { openAPIV3Schema: of({ spec: monitor }, ['spec']) } }
+    ]
+  }
+}
+
+const pathOf = (api: string, resource: string) => `${api}/namespaces/muster-system/${resource}/muster`
+type Named = { readonly spec: { readonly endpoints: Ports; readonly ports: readonly { readonly name: string }[] } }
+type Ports = readonly { readonly port: string }[]
 
 if (lab) {
-  const tools = await buildTools()
-  const { client } = lab.cluster
-  const role = documents(rbac).find(({ kind }) => kind === 'ClusterRole')
-  await client.create('/apis/rbac.authorization.k8s.io/v1/clusterroles', role ?? {})
-  await client.create('/apis/rbac.authorization.k8s.io/v1/clusterrolebindings', {
-    metadata: { name: 'restricted' },
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'custom-scheduler' },
-    subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'restricted' }]
+  const { cluster } = lab
+  const { client } = cluster
+  const tried = (...from: readonly string[]) =>
+    kubectl(cluster, 'apply', '--validate=strict', '--dry-run=server', ...from)
+  // What is in a namespace is only judged where it is there.
+  for (const folder of ['base', 'sandbox']) await kubectl(cluster, 'apply', '-f', `manifests/${folder}/namespace.yaml`)
+  await client.create('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', serviceMonitors)
+  await lab.until('ServiceMonitors are served', async () => {
+    await client.get('/apis/monitoring.coreos.com/v1/servicemonitors')
+    return true
   })
-  await client.create('/apis/scheduling.k8s.io/v1/priorityclasses', { metadata: { name: 'high' }, value: 100 })
 
-  scenario(t, lab, ['every manifest is accepted by the real API server'], async t => {
-    if (tools.kind === 'absent') return
-    const apply = ['--kubeconfig', await lab.cluster.kubeconfig('admin'), 'apply', '--validate=strict']
-    // What is in a namespace is only judged where it is there.
-    await run(tools.path('kubectl'), [...apply, '-f', 'manifests/sandbox/namespace.yaml'])
-    const base = [...apply, '--dry-run=server']
-    const files = globSync('manifests/examples/*.yaml').toSorted()
-    t.ok(files.length >= 6, `${files.length} examples`)
-    const folders = ['manifests/custom-scheduler', 'manifests/sandbox'].map(folder => ['-k', folder])
-    for (const from of [...folders, ...files.map(file => ['-f', file])]) {
-      const { stdout, stderr } = await run(tools.path('kubectl'), [...base, ...from])
-      t.match(stdout, /(created|configured|unchanged) \(server dry run\)/, from.join(' '))
-      t.notMatch(stderr, /would violate PodSecurity/, 'and no pod does what its namespace forbids')
+  const components = globSync('manifests/components/*').map(folder => folder.slice('manifests/components/'.length))
+  const folders = globSync('manifests/*/kustomization.yaml').map(file => file.slice(0, -'/kustomization.yaml'.length))
+  const examples = globSync('manifests/examples/*.yaml').toSorted()
+
+  t.test('every manifest is accepted by the real API server', async t => {
+    t.ok(folders.length >= 5 && components.length >= 5 && examples.length >= 6, 'there are some')
+    const from = [
+      ...folders.map(folder => ['-k', folder]),
+      ...components.map(component => ['-k', installation(t, [component])]),
+      ...examples.map(file => ['-f', file])
+    ]
+    for (const each of from) {
+      const { stdout, stderr } = await tried(...each)
+      t.match(stdout, /(created|configured|unchanged) \(server dry run\)/, each.join(' '))
+      t.equal(stderr, '', 'without a warning, so no pod does what its namespace forbids')
     }
   })
 
-  scenario(t, lab, ['the shipped rights are enough: gangs, a preemption, a gang whose time is up'], async (t, ns) => {
-    await lab.createNodes('node', 4)
-    await lab.createPods(ns, gangObjects({ name: 'low', size: 4, gated: true }))
-    await gangIsBound(lab, ns, 'low', 4)
-    const annotations = { 'muster.dev/gang-timeout': '1s', 'muster.dev/on-timeout': 'fail' }
-    await lab.createPods(ns, gangObjects({ name: 'late', size: 2, gated: true, annotations }))
-    await lab.waitFor('the late gang is failed', () => {
-      const late = lab.podsIn(ns, 'late')
-      return late.length === 2 && late.every(pod => pod.status.phase === 'Failed')
-    })
-    await lab.createPods(ns, gangObjects({ name: 'high', size: 2, gated: false, priorityClassName: 'high' }))
-    await gangIsBound(lab, ns, 'high', 2)
-    await lab.createPods(ns, [podObject('single')])
-    await lab.waitFor('an ordinary pod runs', () =>
-      lab.podsIn(ns).some(pod => pod.metadata.name === 'single' && isBound(pod))
-    )
-    const { text } = await fetchText(`${lab.muster.url}/metrics`)
+  t.test('the pod of the Deployment is let in where Pod Security is restricted', async t => {
+    const template = documents('manifests/base/deployment.yaml')[0]?.spec?.template
+    const path = '/api/v1/namespaces/muster-system/pods?dryRun=All'
+    const pod = { ...template, metadata: { ...template?.metadata, name: 'muster' } }
+    await t.resolves(client.create(path, pod))
+    const open = { ...pod, spec: { ...template?.spec, hostNetwork: true } }
+    await t.rejects(client.create(path, open), ApiError, 'which forbids what it should')
+  })
+
+  t.test('with monitoring both ports of the Service are scraped', async t => {
+    await kubectl(cluster, 'apply', '-k', installation(t, ['monitoring']))
+    const scraped = await client.get<Named>(pathOf('/apis/monitoring.coreos.com/v1', 'servicemonitors'))
+    const service = await client.get<Named>(pathOf('/api/v1', 'services'))
     t.strictSame(
-      text
-        .split('\n')
-        .filter(line => line.startsWith('muster_apiserver_requests_total') && line.includes('code="403"')),
-      []
+      scraped.spec.endpoints.map(({ port }) => port),
+      service.spec.ports.map(({ name }) => name)
     )
   })
-}
 
-t.test('the shipped configuration is what muster scheduler-config prints', async t => {
-  const [shipped] = documents('manifests/custom-scheduler/scheduler.yaml')
-  const printed = schedulerConfiguration(loadConfig([], {}), 'http://127.0.0.1:8888')
-  t.strictSame(shipped, JSON.parse(JSON.stringify(printed)))
-})
+  t.test('the installation of setup.sh is in one namespace, with nothing left of another', async t => {
+    const { stdout } = await kubectl(cluster, 'kustomize', 'manifests/custom-scheduler')
+    t.notMatch(stdout, /^kind: (Namespace|MutatingAdmissionPolicy)/m)
+    t.match(stdout, /image: custom-scheduler:latest/)
+    t.match(stdout, /kind: Deployment\nmetadata:\n {2}labels:(\n {4}.*)+\n {2}name: custom-scheduler/)
+  })
+}

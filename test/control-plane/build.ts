@@ -1,21 +1,18 @@
 /**
- * The control plane's programs, built from go.mod into the user's cache folder.
- *
- * Nothing is downloaded but Go modules, and nothing is built twice: the folder's name is a hash of all that decides
- * what the programs are.
+ * The control plane's programs, built into the user's cache folder: those of the pinned release from go.mod, those of
+ * another one from a go.mod that is made for it. Nothing is downloaded but Go modules.
  */
-import { spawn } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import { cp, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { homedir } from 'node:os'
+import { cp, mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { firstLine, mustGo } from './go.ts'
+import { type Kept, kept, type NoTools } from './kept.ts'
+import { flagsFor, pinnedRelease, writeModule } from './kubernetes-module.ts'
+import { release } from './release.ts'
+
+export type { NoTools } from './kept.ts'
 
 const moduleDir = import.meta.dirname
-const buildFlags = ['-trimpath', '-ldflags', '-s -w -X k8s.io/component-base/version.gitVersion=v1.36.3']
 const stageFolders = ['node/fast', 'node/heartbeat-with-lease', 'pod/fast']
-/** Changes when the layout of the cache folder changes. */
-const layout = '1'
 
 /** The programs, ready to run. */
 export interface Tools {
@@ -26,52 +23,105 @@ export interface Tools {
   readonly stages: readonly string[]
 }
 
-/** This machine cannot have them; the reason is one line, for the test that skips. */
-export interface NoTools {
-  readonly kind: 'absent'
-  readonly reason: string
-}
-
 export type Program = 'etcd' | 'kube-apiserver' | 'kube-controller-manager' | 'kube-scheduler' | 'kubectl' | 'kwok'
 
-interface Run {
-  readonly code: number
-  readonly stdout: string
-  readonly stderr: string
+type Say = (line: string) => void
+const aloud: Say = line => console.error(line)
+
+/** Builds the control plane if this machine has not built this release before. Throws only when the build itself fails. */
+export async function buildTools(say: Say = aloud): Promise<Tools | NoTools> {
+  const pinned = await buildPinned(say)
+  if (pinned.kind === 'absent') return pinned
+  const tools = toolsIn(pinned.dir)
+  if (release === pinnedRelease) return tools
+  const other = await buildOther(say)
+  if (other.kind === 'absent') return other
+  return { ...tools, path: program => (isShared(program) ? tools.path(program) : join(other.dir, program)) }
 }
 
-/** Builds the control plane if this machine has not built this version before. Throws only when the build itself fails. */
-export async function buildTools(say: (line: string) => void = line => console.error(line)): Promise<Tools | NoTools> {
-  const version = await go(['env', 'GOVERSION'])
-  if (version === undefined) return { kind: 'absent', reason: 'Go is not on the PATH' }
-  if (version.code !== 0) return { kind: 'absent', reason: `Go does not run: ${firstLine(version.stderr)}` }
-  const cache = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'muster', 'control-plane')
-  const target = join(cache, await hash(version.stdout.trim()))
-  if (await exists(target)) return toolsIn(target)
-  await mkdir(cache, { recursive: true })
-  return await locked(`${target}.lock`, say, () => build(target, say))
+/** Every release stands on the same etcd, and its nodes are kept alive by the same kwok. */
+const isShared = (program: Program): boolean => program === 'etcd' || program === 'kwok'
+
+async function buildPinned(say: Say): Promise<Kept | NoTools> {
+  const flags = flagsFor(pinnedRelease)
+  return await kept({
+    ...{ name: `the control plane (etcd, Kubernetes ${pinnedRelease}, kwok)`, flags, say },
+    from: await filesOf('go.mod', 'go.sum'),
+    async make(folder) {
+      const absent = await missing(moduleDir)
+      if (absent) return absent
+      await mustBuild([...flags, '-o', folder, 'tool'], moduleDir)
+      await copyStages(folder)
+      return undefined
+    }
+  })
 }
 
-async function build(target: string, say: (line: string) => void): Promise<Tools | NoTools> {
-  if (await exists(target)) return toolsIn(target)
-  say(`building the control plane (etcd, Kubernetes 1.36.3, kwok) into ${target}: some 10 minutes the first time`)
-  const listed = await mustGo(['list', '-deps', '-f', '', 'tool'])
-  if (listed.code !== 0) return { kind: 'absent', reason: `the Go modules cannot be had: ${firstLine(listed.stderr)}` }
-  const unfinished = `${target}.${process.pid}`
-  try {
-    await mkdir(unfinished, { recursive: true })
-    const built = await mustGo(['build', '-p', '2', ...buildFlags, '-o', unfinished, 'tool'])
-    if (built.code !== 0) throw new Error(`go build failed:\n${built.stderr}`)
-    await copyStages(unfinished)
-    await rename(unfinished, target)
-  } finally {
-    await rm(unfinished, { recursive: true, force: true })
-  }
-  return toolsIn(target)
+async function buildOther(say: Say): Promise<Kept | NoTools> {
+  const flags = flagsFor(release)
+  return await kept({
+    ...{ name: `Kubernetes ${release}`, flags, say },
+    from: [release, ...(await filesOf('go.mod'))],
+    async make(folder) {
+      const dir = join(folder, 'module')
+      await mkdir(dir)
+      const absent = (await writeModule(dir, release)) ?? (await missing(dir, '-mod=mod'))
+      if (absent) return absent
+      await mustBuild(['-mod=mod', ...flags, '-o', folder, 'tool'], dir)
+      return undefined
+    }
+  })
+}
+
+/** Builds the upstream end-to-end specs of the scheduling group; answers the program's path. */
+export async function buildSpecs(say: Say = aloud): Promise<string | NoTools> {
+  const flags = flagsFor(release)
+  const source = 'specs/main.go'
+  const built = await kept({
+    ...{ name: `the upstream specs of Kubernetes ${release}`, flags, say },
+    from: ['specs', release, ...(await filesOf('go.mod', source))],
+    async make(folder) {
+      const dir = join(folder, 'module')
+      await mkdir(dir)
+      const absent = await writeModule(dir, release)
+      if (absent) return absent
+      await cp(join(moduleDir, source), join(dir, 'main.go'))
+      await mustBuild(['-mod=mod', ...flags, '-o', join(folder, 'specs'), '.'], dir)
+      return undefined
+    }
+  })
+  return built.kind === 'kept' ? join(built.dir, 'specs') : built
+}
+
+/** Builds the extender that takes every node, apart and in seconds; answers the program's path. Throws where it cannot be had. */
+export async function buildNoopExtender(): Promise<string> {
+  const source = 'noop-extender/main.go'
+  const flags = ['-trimpath']
+  const built = await kept({
+    ...{ name: 'the no-op extender', flags, say: aloud },
+    from: await filesOf(source),
+    async make(folder) {
+      await mustBuild([...flags, '-o', join(folder, 'noop-extender'), source], moduleDir)
+      return undefined
+    }
+  })
+  if (built.kind === 'absent') throw new Error(built.reason)
+  return join(built.dir, 'noop-extender')
+}
+
+/** Why the modules of the programs cannot be had, where they cannot. */
+async function missing(dir: string, ...flags: readonly string[]): Promise<NoTools | undefined> {
+  const { code, stderr } = await mustGo(['list', ...flags, '-deps', '-f', '', 'tool'], dir)
+  return code === 0 ? undefined : { kind: 'absent', reason: `the Go modules cannot be had: ${firstLine(stderr)}` }
+}
+
+async function mustBuild(args: readonly string[], dir: string): Promise<void> {
+  const built = await mustGo(['build', '-p', '2', ...args], dir)
+  if (built.code !== 0) throw new Error(`go build failed:\n${built.stderr}`)
 }
 
 async function copyStages(target: string): Promise<void> {
-  const kwok = await mustGo(['list', '-m', '-f', '{{.Dir}}', 'sigs.k8s.io/kwok'])
+  const kwok = await mustGo(['list', '-m', '-f', '{{.Dir}}', 'sigs.k8s.io/kwok'], moduleDir)
   if (kwok.code !== 0) throw new Error(`kwok's module is not there: ${firstLine(kwok.stderr)}`)
   for (const folder of stageFolders) {
     const from = join(kwok.stdout.trim(), 'kustomize', 'stage', folder)
@@ -97,84 +147,8 @@ function toolsIn(dir: string): Tools {
   }
 }
 
-async function hash(goVersion: string): Promise<string> {
-  const sum = createHash('sha256')
-  for (const file of ['go.mod', 'go.sum']) sum.update(await readFile(join(moduleDir, file)))
-  return sum
-    .update(JSON.stringify([layout, buildFlags, goVersion]))
-    .digest('hex')
-    .slice(0, 16)
-}
-
-/** One builder at a time on this machine; the others wait for what it makes. */
-async function locked<T>(lock: string, say: (line: string) => void, work: () => Promise<T>): Promise<T> {
-  let told = false
-  while (!(await take(lock))) {
-    if (!told) say('another process is building the control plane; waiting for it')
-    told = true
-    await sleep(500)
-  }
-  try {
-    return await work()
-  } finally {
-    await rm(lock, { force: true })
-  }
-}
-
-async function take(lock: string): Promise<boolean> {
-  try {
-    await writeFile(lock, String(process.pid), { flag: 'wx' })
-    return true
-  } catch {
-    const holder = Number(await readFile(lock, 'utf8').catch(() => ''))
-    // An empty file is a holder between creating and writing it; only a dead holder's lock is removed.
-    if (holder > 0 && !isAlive(holder)) await rm(lock, { force: true })
-    return false
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-}
-
-async function mustGo(args: readonly string[]): Promise<Run> {
-  const run = await go(args)
-  if (run === undefined) throw new Error('Go has gone from the PATH')
-  return run
-}
-
-/** Undefined when there is no `go`. */
-function go(args: readonly string[]): Promise<Run | undefined> {
-  return new Promise((resolve, reject) => {
-    const child = spawn('go', args, { cwd: moduleDir, stdio: ['ignore', 'pipe', 'pipe'] })
-    let stdout = ''
-    let stderr = ''
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      stdout += text
-    })
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      stderr += text
-    })
-    child.on('error', (error: NodeJS.ErrnoException) => (error.code === 'ENOENT' ? resolve(undefined) : reject(error)))
-    child.on('close', code => resolve({ code: code ?? 1, stdout, stderr }))
-  })
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await stat(path).then(
-    () => true,
-    () => false
-  )
-}
-
-function firstLine(text: string): string {
-  const lines = text.split('\n').filter(line => line.trim() !== '' && !line.startsWith('go: downloading'))
-  return lines[0]?.trim() ?? 'no message'
+async function filesOf(...names: readonly string[]): Promise<readonly Buffer[]> {
+  return await Promise.all(names.map(name => readFile(join(moduleDir, name))))
 }
 
 if (import.meta.main) {

@@ -1,4 +1,6 @@
 import { Agent, request } from 'undici'
+import { systemClock } from '../../extender/clock.ts'
+import { type Credentials, loadCredentials } from '../../extender/kubernetes/credentials.ts'
 import type { Access } from './credentials.ts'
 
 /** What the API server answered when it did not do what was asked. */
@@ -22,12 +24,21 @@ const patchTypes: Readonly<Record<PatchType, string>> = {
 
 /** A small client of the API server for tests: pooled, typed by the caller, without retries. */
 export class ApiClient {
-  readonly #access: Access
+  readonly #url: string
+  readonly #headers: Credentials['headers']
   readonly #agent: Agent
 
-  constructor(access: Access, connections = 24) {
-    this.#access = access
-    this.#agent = new Agent({ connections, allowH2: false, connect: { ca: access.ca } })
+  constructor(access: Access | Reach, connections = 24) {
+    const { url, headers, tls } = 'token' in access ? reachOf(access) : access
+    this.#url = url
+    this.#headers = headers
+    this.#agent = new Agent({ connections, allowH2: false, connect: tls })
+  }
+
+  /** As whom a kubeconfig says, where it says. */
+  static async of(kubeconfig: string): Promise<ApiClient> {
+    const source = await loadCredentials(systemClock, kubeconfig)
+    return new ApiClient({ url: source.server, ...(await source.current()) })
   }
 
   async get<T>(path: string): Promise<T> {
@@ -79,10 +90,10 @@ export class ApiClient {
   }
 
   #request(method: Method, path: string, body?: object, type = 'application/json', signal?: AbortSignal) {
-    return request(this.#access.url + path, {
+    return request(this.#url + path, {
       method,
       dispatcher: this.#agent,
-      headers: { authorization: `Bearer ${this.#access.token}`, accept: 'application/json', 'content-type': type },
+      headers: { ...this.#headers, accept: 'application/json', 'content-type': type },
       body: body === undefined ? null : JSON.stringify(body),
       // A watch may be silent for long; everything else is bounded by the test's own deadlines.
       bodyTimeout: 0,
@@ -90,6 +101,17 @@ export class ApiClient {
     })
   }
 }
+
+/** Where an API server is, and how to show who one is. */
+interface Reach extends Credentials {
+  readonly url: string
+}
+
+const reachOf = ({ url, token, ca }: Access): Reach => ({
+  url,
+  headers: { authorization: `Bearer ${token}` },
+  tls: { ca }
+})
 
 type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE'
 

@@ -18,6 +18,7 @@ import { type Access, type User, createCredentials, servingCertificate, writeKub
 import { freePort } from './ports.ts'
 import { answers } from './probe.ts'
 import { type ManagedProcess, removeAtEnd } from './process.ts'
+import { auditFiles } from './audit.ts'
 
 /** Set to look into the folder of a cluster that has ended: its logs, its configuration, its kubeconfigs. */
 const keepLogs = !!process.env['TEST_KEEP_LOGS']
@@ -32,6 +33,8 @@ export interface ClusterOptions {
   readonly nativeGangs?: NativeGangs
   /** Left running when this process ends; default false. */
   readonly outlives?: boolean
+  /** Whether the API server writes down what service accounts ask of it; default false. */
+  readonly audit?: boolean
 }
 
 /** A control plane of real processes on loopback ports, without a scheduler until one is started. */
@@ -83,15 +86,24 @@ export class Cluster {
     return await writeKubeconfig(file, this.access(user, url))
   }
 
+  /** The same for a service account, `namespace/name`, with a token that the API server issues for it. */
+  async accountKubeconfig(account: string, url = this.url): Promise<string> {
+    const [namespace = '', name = ''] = account.split('/')
+    const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${name}/token`
+    const { status } = await this.client.create<{ readonly status: { readonly token: string } }>(path, { spec: {} })
+    const file = join(this.site.dir, `${namespace}-${name}.kubeconfig`)
+    return await writeKubeconfig(file, { url, ca: this.#ca, token: status.token })
+  }
+
   /** Makes a process of this cluster out of any program; it ends with the cluster. */
   add(part: Component): ManagedProcess {
     return this.adopt(component(this.site, part))
   }
 
-  /** kube-scheduler with this configuration file, not yet started. */
-  async scheduler(config: string): Promise<ManagedProcess> {
+  /** kube-scheduler with this configuration file, not yet started; the gates of native gangs as the API server's, unless told. */
+  async scheduler(config: string, gates?: NativeGangs): Promise<ManagedProcess> {
     const kubeconfig = await this.kubeconfig('system:kube-scheduler')
-    const nativeGangs = this.#options.nativeGangs ?? false
+    const nativeGangs = gates ?? this.#options.nativeGangs ?? false
     return this.adopt(scheduler(this.site, { config, kubeconfig, port: await freePort(), nativeGangs }))
   }
 
@@ -142,6 +154,7 @@ async function startCore(site: Site, options: ClusterOptions): Promise<Core> {
     port,
     etcdPort: client,
     nativeGangs: options.nativeGangs ?? false,
+    audit: options.audit ? await auditFiles(site.dir) : undefined,
     ready: () => answers(`${url}/readyz`)
   })
   try {

@@ -14,7 +14,8 @@ export interface Site {
 }
 
 /** What makes one process out of a program. */
-export interface Component extends Pick<ProcessSpec, 'name' | 'command' | 'args' | 'env' | 'ready' | 'startTimeout'> {}
+export interface Component
+  extends Pick<ProcessSpec, 'name' | 'command' | 'args' | 'env' | 'url' | 'ready' | 'startTimeout'> {}
 
 /** A process of this site, its log in the site's folder. */
 export function component(site: Site, part: Component): ManagedProcess {
@@ -49,6 +50,8 @@ export interface ApiServerOptions {
   readonly etcdPort: number
   /** Turns on `scheduling.k8s.io/v1alpha2` and the gates of native gangs. */
   readonly nativeGangs: NativeGangs
+  /** Policy and log of what it is asked; default none. */
+  readonly audit?: { readonly policy: string; readonly log: string } | undefined
   readonly ready: () => Promise<boolean>
 }
 
@@ -76,6 +79,9 @@ export function apiServer(site: Site, options: ApiServerOptions): ManagedProcess
       '--disable-admission-plugins=ServiceAccount,TaintNodesByCondition',
       '--shutdown-delay-duration=0s',
       '--delete-collection-workers=16',
+      ...(options.audit
+        ? [`--audit-policy-file=${options.audit.policy}`, `--audit-log-path=${options.audit.log}`]
+        : []),
       ...nativeGangFlags(options.nativeGangs),
       ...(options.nativeGangs ? ['--runtime-config=scheduling.k8s.io/v1alpha2=true'] : [])
     ],
@@ -137,8 +143,10 @@ export function scheduler(
   site: Site,
   options: { config: string; kubeconfig: string; port: number; nativeGangs: NativeGangs }
 ): ManagedProcess {
+  const url = `https://127.0.0.1:${options.port}`
   return component(site, {
     name: 'kube-scheduler',
+    url,
     command: site.tools.path('kube-scheduler'),
     args: [
       `--config=${options.config}`,
@@ -150,6 +158,6 @@ export function scheduler(
       '--authorization-always-allow-paths=/healthz,/livez,/readyz,/metrics',
       ...nativeGangFlags(options.nativeGangs)
     ],
-    ready: () => answers(`https://127.0.0.1:${options.port}/readyz`)
+    ready: () => answers(`${url}/readyz`)
   })
 }

@@ -26,8 +26,14 @@ import { LiveStore } from './watch.ts'
 export interface LabOptions extends ClusterOptions {
   /** Further arguments of `muster serve`. */
   readonly musterArgs?: readonly string[]
+  /** Whose pods muster plans besides those of its own schedulers, told to `muster serve` and to kube-scheduler. */
+  readonly schedulerNames?: readonly string[]
   /** As whom muster talks to the API server; default one with all rights. */
   readonly musterUser?: User
+  /** A service account, as `namespace/name`, as whom it talks instead, from what `prepare` has made of it. */
+  readonly musterAccount?: string
+  /** Done before muster's credentials are made. */
+  readonly prepare?: (cluster: Cluster) => Promise<unknown>
   /** False: kube-scheduler asks nobody, and muster is not started. Default true. */
   readonly muster?: boolean
 }
@@ -197,11 +203,17 @@ interface Parts extends Pick<Lab, 'cluster' | 'muster' | 'scheduler' | 'api' | '
 async function assemble(cluster: Cluster, options: LabOptions): Promise<Parts> {
   const certificate = await servingCertificate(cluster.site.credentials)
   const api = new ApiProxy({ port: await freePort(), target: cluster.url, ...certificate })
-  const kubeconfig = await cluster.kubeconfig(options.musterUser ?? 'muster', api.url)
+  await options.prepare?.(cluster)
+  const account = options.musterAccount
+  const kubeconfig = await (account === undefined
+    ? cluster.kubeconfig(options.musterUser ?? 'muster', api.url)
+    : cluster.accountKubeconfig(account, api.url))
   const [port, apiPort] = [await freePort(), await freePort()]
-  const muster = musterServer(cluster, { port, apiPort, kubeconfig, args: options.musterArgs ?? [] })
+  const names = (options.schedulerNames ?? []).flatMap(name => ['--scheduler-name', name])
+  const args = [...names, ...(options.musterArgs ?? [])]
+  const muster = musterServer(cluster, { port, apiPort, kubeconfig, args })
   const verbs = new ExtenderProxy(await freePort(), muster.url)
-  const config = (options.muster ?? true) ? await musterConfig(cluster, verbs.url) : await stockConfig(cluster)
+  const config = (options.muster ?? true) ? await musterConfig(cluster, verbs.url, names) : await stockConfig(cluster)
   return { cluster, muster, scheduler: await cluster.scheduler(config), api, verbs }
 }
 

@@ -33,6 +33,7 @@ export function musterServer(cluster: Cluster, options: MusterOptions): MusterSe
   const listen = ['--listen', `127.0.0.1:${options.port}`, '--api-listen', `127.0.0.1:${options.apiPort}`]
   const process = cluster.add({
     name: 'muster',
+    url,
     command: globalThis.process.execPath,
     args: [cli, 'serve', '--kubeconfig', options.kubeconfig, ...listen, ...(options.args ?? [])],
     ready: () => answers(`${url}/readyz`)
@@ -72,23 +73,35 @@ export async function metric(server: MusterServer, name: string, label = ''): Pr
 }
 
 /** Writes the configuration with which a stock kube-scheduler asks muster, as `muster scheduler-config` prints it. */
-export async function musterConfig(cluster: Cluster, extender: string): Promise<string> {
+export async function musterConfig(cluster: Cluster, extender: string, args: readonly string[] = []): Promise<string> {
   const kubeconfig = await cluster.kubeconfig('system:kube-scheduler')
   const file = join(cluster.site.dir, 'scheduler-with-muster.yaml')
-  await writeFile(file, await muster('scheduler-config', '--kubeconfig', kubeconfig, '--extender', extender))
+  await writeFile(file, await muster('scheduler-config', '--kubeconfig', kubeconfig, '--extender', extender, ...args))
   return file
 }
 
-/** Writes the configuration of a scheduler of the same profiles that asks nobody. */
-export async function stockConfig(cluster: Cluster): Promise<string> {
-  const file = join(cluster.site.dir, 'scheduler-stock.yaml')
+/** How the configuration of a scheduler differs that does not ask muster. */
+export interface StockOptions {
+  /** `percentageOfNodesToScore`; default: kube-scheduler's own, which falls with the number of nodes. */
+  readonly sampling?: number
+  /** Base URL of an extender that filters and looks at preemptions, as muster's first entry does. */
+  readonly extender?: string
+}
+
+/** Writes the configuration of a scheduler of the same profiles and the same client rates, which asks nobody by default. */
+export async function stockConfig(cluster: Cluster, { sampling, extender }: StockOptions = {}): Promise<string> {
+  const verbs = { filterVerb: 'filter', preemptVerb: 'preempt', httpTimeout: '2s' }
   const config = {
     apiVersion: 'kubescheduler.config.k8s.io/v1',
     kind: 'KubeSchedulerConfiguration',
     clientConnection: { kubeconfig: await cluster.kubeconfig('system:kube-scheduler'), qps: 1000, burst: 2000 },
     leaderElection: { leaderElect: false },
-    profiles: [{ schedulerName: 'muster' }, { schedulerName: 'custom-scheduler' }]
+    profiles: [{ schedulerName: 'muster' }, { schedulerName: 'custom-scheduler' }],
+    ...(sampling !== undefined && { percentageOfNodesToScore: sampling }),
+    ...(extender !== undefined && { extenders: [{ urlPrefix: extender, nodeCacheCapable: true, ...verbs }] })
   }
+  const kind = [sampling ?? 'adaptive', extender === undefined ? 'alone' : 'extended'].join('-')
+  const file = join(cluster.site.dir, `scheduler-stock-${kind}.yaml`)
   await writeFile(file, stringify(config))
   return file
 }

@@ -67,6 +67,8 @@ export function nodeObject(name: string, options: NodeOptions = {}): object {
     status: {
       allocatable: room,
       capacity: room,
+      // Of a pod's host port: the upstream specs want one.
+      addresses: [{ type: 'InternalIP', address: '127.0.0.1' }],
       conditions: [{ type: 'Ready', status: 'True', reason: 'KubeletReady', message: 'fake', ...stamps }]
     }
   }
@@ -85,12 +87,18 @@ export interface PodOptions {
   readonly podGroup?: string
   readonly cpu?: string
   readonly memory?: string
+  /** Extended resources, asked for besides. */
+  readonly extended?: Readonly<Record<string, string>>
+  /** Default: none that exists, for fake nodes. */
+  readonly image?: string
 }
 
 /** A pod that only asks for room. */
 export function podObject(name: string, options: PodOptions = {}): NamedPod {
   const { annotations = {}, labels = {}, cpu = '10m', memory = '10Mi', gates = [] } = options
   const { schedulerName = 'muster', nodeSelector, tolerations, priorityClassName, podGroup } = options
+  const { extended, image = 'none' } = options
+  const resources = { requests: { cpu, memory, ...extended }, ...(extended && { limits: extended }) }
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -105,7 +113,7 @@ export function podObject(name: string, options: PodOptions = {}): NamedPod {
       ...(tolerations && { tolerations }),
       ...(priorityClassName && { priorityClassName }),
       ...(podGroup && { schedulingGroup: { podGroupName: podGroup } }),
-      containers: [{ name: 'main', image: 'none', resources: { requests: { cpu, memory } } }]
+      containers: [{ name: 'main', image, resources }]
     }
   }
 }

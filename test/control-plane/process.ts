@@ -10,6 +10,8 @@ export interface ProcessSpec {
   readonly command: string
   readonly args: readonly string[]
   readonly logFile: string
+  /** Where it answers over HTTP, for those that tell something at /metrics. */
+  readonly url?: string
   readonly env?: Readonly<Record<string, string>>
   /** Asked again and again until it answers true; an error means not yet. */
   readonly ready: () => Promise<boolean>

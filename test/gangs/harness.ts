@@ -2,6 +2,7 @@ import { Registry } from 'prom-client'
 import type { Clock } from '../../extender/clock.ts'
 import { Gangs } from '../../extender/gangs/gangs.ts'
 import { gangMetrics } from '../../extender/gangs/metrics.ts'
+import { Quarantine } from '../../extender/gangs/quarantine.ts'
 import type { Log, Notice } from '../../extender/gangs/ports.ts'
 import type { GangReport } from '../../extender/gangs/report.ts'
 import { State } from '../../extender/state.ts'
@@ -118,6 +119,7 @@ export class Harness {
       ...{
         state,
         clock,
+        quarantine: new Quarantine(clock),
         random: () => 1,
         metrics: gangMetrics(registry),
         log: this.#options.log ?? quiet,

@@ -5,12 +5,30 @@ import { Gangs } from '../../extender/gangs/gangs.ts'
 import type { Life, WorldPorts } from '../../extender/gangs/life.ts'
 import { Lives, type Logic } from '../../extender/gangs/lives.ts'
 import { gangMetrics } from '../../extender/gangs/metrics.ts'
+import { Quarantine } from '../../extender/gangs/quarantine.ts'
 import { State } from '../../extender/state.ts'
+import type { Profile } from '../../policies/framework.ts'
 import { muster } from '../../policies/index.ts'
 import { nodes, pod, type PodBuilder, pods } from '../builders.ts'
 import { ModelApi } from './model-api.ts'
 import { ModelScheduler } from './model-scheduler.ts'
 import { VirtualClock } from './virtual-clock.ts'
+
+/** Planning stumbles over who asks for this much. */
+const cursed = 777
+const profile: Profile = {
+  ...muster,
+  filters: [
+    {
+      name: 'Curse',
+      filter({ requests }) {
+        if (requests.get('cpu') === cursed) throw new TypeError('the planner has stumbled over a curse')
+        return { code: 'Success' }
+      }
+    },
+    ...muster.filters
+  ]
+}
 
 type Wrap = (ports: WorldPorts) => WorldPorts
 type Line = { readonly level: string; readonly message: string }
@@ -27,6 +45,7 @@ class Rig {
   readonly lives: Lives
   readonly scheduler: ModelScheduler
   readonly #registry = new Registry()
+  readonly #quarantine = new Quarantine(this.clock)
   readonly #wrap: Wrap
   /** What the gangs log passes here. */
   onLog: (message: string) => void = () => {}
@@ -62,10 +81,11 @@ class Rig {
         clock: life.clock,
         random: () => 1,
         metrics,
+        quarantine: this.#quarantine,
         log: { info: tell, warn: tell, error: tell },
         ...life.ports(world)
       },
-      profiles: new Map([['muster', muster]]),
+      profiles: new Map([['muster', profile]]),
       priorityCap: () => 0,
       epoch: () => this.states.length,
       ...{ settleMs: 1_000, resyncMs: 30_000, repairMs: 60_000, holdTtlMs: 60_000, bindTimeoutMs: 30_000 },
@@ -307,4 +327,27 @@ t.test('a broken promise to ourselves is not survived', async t => {
   await rig.clock.advance(60_000)
   t.match(rig.violations[0], { invariant: 'I1' })
   t.equal(await rig.count(), 0, 'the process is to end')
+})
+
+t.test('a gang over which planning stumbles again is left alone, and nobody else waits for it', async t => {
+  const bad = pods(2, 'bad', each => each.gang('bad', 2).cpu(cursed).gated())
+  const rig = new Rig(bad)
+  await rig.clock.advance(60_000)
+  t.equal(await rig.count(), 2, 'two lives ended over it')
+  t.ok(rig.lives.ready)
+  for (const one of gang('good', 3)) rig.api.setPod(one.obj())
+  await rig.clock.advance(5_000)
+  t.equal(rig.bound.length, 3)
+  t.match(
+    rig.lives.reports.gang('ns', 'bad')?.reason,
+    /^muster met an unexpected error 2 times while it planned this gang, .* stumbled over a curse$/
+  )
+  await rig.clock.advance(300_000)
+  t.equal(await rig.count(), 2, 'it stays so')
+
+  for (const { uid } of bad.map(each => each.obj())) rig.api.deletePod(uid)
+  for (const one of pods(2, 'new', each => each.gang('bad', 2).cpu(100).gated())) rig.api.setPod(one.obj())
+  await rig.clock.advance(5_000)
+  t.equal(rig.bound.length, 5, 'other members of the same gang are planned')
+  t.equal(await rig.count(), 2)
 })

@@ -11,6 +11,8 @@ export class VirtualClock implements Clock {
   onStep: () => void = () => {}
   /** How much time passes between two looks at the clock, in milliseconds; a real one never stands still. */
   creep = 0
+  /** How far the wall clock was set forth or back, in milliseconds. */
+  skew = 0
 
   now(): number {
     this.#now += this.creep
@@ -18,7 +20,7 @@ export class VirtualClock implements Clock {
   }
 
   wall(): number {
-    return Date.UTC(2026, 0, 2, 3, 4, 5) + this.#now
+    return Date.UTC(2026, 0, 2, 3, 4, 5) + this.#now + this.skew
   }
 
   after(ms: number, task: () => void): () => void {

@@ -1,6 +1,5 @@
 import t from 'tap'
 import type { Log } from '../../extender/gangs/ports.ts'
-import { backoff } from '../../extender/gangs/backoff.ts'
 import { WriteQueue } from '../../extender/gangs/write-queue.ts'
 import { customScheduler, muster } from '../../policies/index.ts'
 import { nodes, pod, pods, type PodBuilder } from '../builders.ts'
@@ -11,14 +10,6 @@ const runs = (name: string, on: string): PodBuilder =>
   pod(name).priority(1).cpu(1000).on(on).with({ startedAt: 1_000_000_000 })
 const urgent = (name: string, size: number): PodBuilder[] =>
   pods(size, name, each => each.gang(name, size).priority(10).cpu(1000).gated())
-
-const delays = (random: number): number[] =>
-  [0, 1, 2, 5, 50].map(failures => backoff({ first: 100, most: 1_000 }, failures, () => random))
-
-t.test('S2.22 delays double up to the most, with jitter between half and the whole', async t => {
-  t.strictSame(delays(1), [100, 200, 400, 1_000, 1_000])
-  t.strictSame(delays(0), [50, 100, 200, 500, 500])
-})
 
 t.test(
   'S2.21 S2.22 an eviction that fails is asked for ever more rarely: eleven times in the first minute',

@@ -99,6 +99,16 @@ for (const [name, { reply, want }] of Object.entries(evictions)) {
   })
 }
 
+t.test('a mark is written with the status, for which the right to patch pods is not needed', async t => {
+  const server = await fakeApiServer(t, (_, reply) => reply.status(200))
+  const given = parts(t, server.url)
+  t.strictSame(await new Evictor(given.api, given.metrics).mark(ref, 'muster.dev/ending', 'p'), { outcome: 'done' })
+  t.match(server.requests[0], {
+    path: '/api/v1/namespaces/ns/pods/a/status',
+    body: { metadata: { uid: 'u1', annotations: { 'muster.dev/ending': 'p' } } }
+  })
+})
+
 t.test('a write is given up after five seconds', async t => {
   const server = await fakeApiServer(t, () => {})
   const given = parts(t, server.url)

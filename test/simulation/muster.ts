@@ -5,6 +5,7 @@ import { Gangs } from '../../extender/gangs/gangs.ts'
 import type { Life, WorldPorts } from '../../extender/gangs/life.ts'
 import { Lives, type Logic } from '../../extender/gangs/lives.ts'
 import { gangMetrics } from '../../extender/gangs/metrics.ts'
+import { Quarantine } from '../../extender/gangs/quarantine.ts'
 import type { GangReport } from '../../extender/gangs/report.ts'
 import { Binder } from '../../extender/kubernetes/binder.ts'
 import { Cache } from '../../extender/kubernetes/cache.ts'
@@ -82,6 +83,7 @@ export class Muster {
         record: ({ pod, reason, note }) => parts.journal.say(`${reason} ${pod.namespace}/${pod.name}: ${note}`)
       }
     }
+    const quarantine = new Quarantine(clock)
     const build = (life: Life): Logic => {
       const state = new State()
       this.state = state
@@ -91,7 +93,7 @@ export class Muster {
       const gangs = new Gangs({
         ...{ state, clock: life.clock, random, log, metrics: ofGangs, concurrency: 8, epoch: () => epoch },
         ...{ ...life.ports(world), profiles: new Map([['muster', musterProfile]]), priorityCap: () => 0 },
-        ...{ ...timing, onViolation: surprised }
+        ...{ ...timing, quarantine, onViolation: surprised }
       })
       return { gangs, checks: cache.checks(), read: () => cache.start(), stop: () => cache.stop() }
     }

@@ -34,6 +34,7 @@ const contract = [
   'muster_reinitializations_total',
   'muster_request_duration_seconds{verb}',
   'muster_requests_total{verb,outcome}',
+  'muster_spans_total{result}',
   'muster_unknown_outcomes_total',
   'muster_victims_total{outcome}',
   'muster_wasted_evictions_total'

@@ -160,13 +160,16 @@ t.test('preempt answers no null, whatever it is asked', async () => {
 t.test('bind asks once and passes on what it hears', async t => {
   const parts = recorded()
   const { signal } = new AbortController()
-  t.strictSame(await bind(body(bindBody()), parts, signal), { outcome: 'ok', json: '{"Error":""}' })
+  const { namespace, name, uid } = podJson.metadata
+  const pod = { namespace, name, uid, node: 'node-2' }
+  t.strictSame(await bind(body(bindBody()), parts, signal), { outcome: 'ok', json: '{"Error":""}', pod })
   t.match(parts.gangs.binds, [{ uid: podJson.metadata.uid, node: 'node-2' }])
   t.equal(parts.gangs.binds[0]!.signal, signal)
   parts.gangs.onBind = async () => 'the gang is not complete'
   t.strictSame(await bind(body(bindBody()), parts, signal), {
     outcome: 'error',
-    json: '{"Error":"the gang is not complete"}'
+    json: '{"Error":"the gang is not complete"}',
+    pod
   })
 })
 

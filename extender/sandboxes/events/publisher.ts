@@ -1,4 +1,5 @@
 import { Code, ConnectError, createClient, type Transport } from '@connectrpc/connect'
+import { retryAfterMs } from '../../backoff.ts'
 import type { Clock, Random } from '../../clock.ts'
 import { type Event, EventsService } from '../proto/generated/sandbox/v1/events_pb.js'
 
@@ -129,7 +130,10 @@ export class Publisher {
     if (waiting && this.#waiting.delete(key)) this.#waiting.set(key, waiting)
     const wait = random() * Math.min(capMs, baseMs * 2 ** this.#failures)
     this.#failures = Math.min(this.#failures + 1, 30)
-    this.#pausedUntil = Math.max(this.#pausedUntil, clock.now() + Math.max(wait, askedMs(metadata)))
+    this.#pausedUntil = Math.max(
+      this.#pausedUntil,
+      clock.now() + Math.max(wait, retryAfterMs(metadata.get('retry-after')) ?? 0)
+    )
   }
 
   #expire(now: number): void {
@@ -147,9 +151,4 @@ export class Publisher {
     if (error) waiting?.settled.reject(error)
     else waiting?.settled.resolve()
   }
-}
-
-function askedMs(metadata: Headers): number {
-  const seconds = metadata.get('retry-after') ?? ''
-  return /^\d{1,6}$/.test(seconds) ? Number(seconds) * 1000 : 0
 }

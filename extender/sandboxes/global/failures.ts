@@ -1,4 +1,8 @@
 import { Code, ConnectError } from '@connectrpc/connect'
+import { retryAfterMs } from '../../backoff.ts'
+
+/** No cluster may ask for more. */
+const longestMs = 86_400_000
 
 /**
  * What is known after a call failed. `refused`: it never left, nothing happened. `saturated`: answered, nothing happened,
@@ -61,6 +65,6 @@ function isBeforeSending({ code, syscall }: Cause): boolean {
 
 /** In seconds, as schedulers send it; a day at most. */
 function retryAfterOf({ metadata }: ConnectError): number | undefined {
-  const text = metadata.get('retry-after') ?? ''
-  return /^\d{1,9}$/.test(text) ? Math.min(Number(text), 86_400) * 1000 : undefined
+  const asked = retryAfterMs(metadata.get('retry-after'))
+  return asked === undefined ? undefined : Math.min(asked, longestMs)
 }

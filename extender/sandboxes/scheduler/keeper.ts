@@ -1,3 +1,4 @@
+import { backoff } from '../../backoff.ts'
 import type { Clock, Random } from '../../clock.ts'
 import { reasonOf } from '../../errors.ts'
 import { type Claim, type Ended, podNameOf } from './claim.ts'
@@ -22,7 +23,7 @@ export type KeeperParts = {
   readonly settings: Settings
 }
 
-const retry = { firstMs: 500, longestMs: 30_000 }
+const again = { first: 500, most: 30_000 }
 
 /** Looks at each sandbox whenever something about it changes, and when its time comes, and does what is due. */
 export class Keeper {
@@ -159,8 +160,7 @@ export class Keeper {
   #later(id: string): void {
     const failures = this.#failures.get(id) ?? 0
     this.#failures.set(id, failures + 1)
-    const grown = Math.min(retry.longestMs, retry.firstMs * 2 ** Math.min(failures, 20))
-    this.#lookAt(id, this.#parts.clock.wall() + grown * (0.5 + this.#parts.random() / 2))
+    this.#lookAt(id, this.#parts.clock.wall() + backoff(again, failures, this.#parts.random))
   }
 
   #lookAt(id: string, until: number): void {

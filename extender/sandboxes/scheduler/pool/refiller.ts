@@ -1,3 +1,4 @@
+import { backoff } from '../../../backoff.ts'
 import type { Clock, Random } from '../../../clock.ts'
 import { reasonOf } from '../../../errors.ts'
 import { saidIn } from '../errors.ts'
@@ -25,7 +26,7 @@ export type RefillerParts = {
 /** A pool that is to be kept full. */
 export type Pool = { readonly mould: Mould; readonly size: number }
 
-const retry = { firstMs: 500, longestMs: 30_000 }
+const again = { first: 500, most: 30_000 }
 /** So many writes at a time, whatever is missing: requests come first. */
 const mostWrites = 8
 /** A placeholder that gave up its room is not made again before the pod has it that it was given up for. */
@@ -140,10 +141,9 @@ export class Refiller {
     if (problem === undefined) return this.#lookAtAll()
     const { clock, random, log, metrics } = this.#parts
     const { key } = state
-    state.failures += 1
     metrics.poolErrors.inc({ template: key.template })
-    const grown = Math.min(retry.longestMs, retry.firstMs * 2 ** Math.min(state.failures - 1, 20))
-    state.notBefore = clock.now() + grown * (0.5 + random() / 2)
+    state.notBefore = clock.now() + backoff(again, state.failures, random)
+    state.failures += 1
     log.warn({ ...key, reason: problem }, 'a pool could not be kept full; retrying')
     this.#lookAt(state, state.notBefore)
   }

@@ -1,8 +1,8 @@
 import t from 'tap'
-import { Backoff } from '../../extender/kubernetes/backoff.ts'
+import { Backoff } from '../extender/backoff.ts'
 
 const delays = (random: () => number, count: number, retryAfterMs?: number): number[] => {
-  const backoff = new Backoff({ base: 100, cap: 1_000 }, random)
+  const backoff = new Backoff({ first: 100, most: 1_000 }, random)
   return Array.from({ length: count }, () => Math.round(backoff.next(retryAfterMs)))
 }
 
@@ -34,7 +34,7 @@ t.test('S2.22 what the server asks for is waited, with jitter on top, and no lon
 })
 
 t.test('after a success the first delay is the first again', async t => {
-  const backoff = new Backoff({ base: 100, cap: 1_000 }, () => 1)
+  const backoff = new Backoff({ first: 100, most: 1_000 }, () => 1)
   backoff.next()
   backoff.next()
   backoff.reset()

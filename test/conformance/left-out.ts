@@ -1,0 +1,26 @@
+const processes = 'kills, stops or restarts the schedulers and the API server'
+const nodes = 'makes and deletes fake nodes'
+
+/** The files of scenarios that are not played on any cluster, by what they need besides an API server. */
+export const leftOut: Readonly<Record<string, string>> = {
+  consolidation: nodes,
+  constraints: nodes,
+  contention: `${nodes}, by the hundred`,
+  counts: 'counts the calls between kube-scheduler and muster',
+  'custom-scheduler': nodes,
+  'embedded-parity': 'compares the embedded cluster with kube-scheduler, call by call',
+  faults: processes,
+  flow: nodes,
+  'gang-of-64': `${nodes} and restarts the scheduler`,
+  harness: 'tests the local control plane itself',
+  main: 'tests the commands of npm run conformance themselves',
+  manifests: 'reads the manifests of the tree, which may not be what is installed',
+  native: 'needs the feature gates of native gangs',
+  peers: `${nodes} and installs the resource definitions of other schedulers`,
+  'peers-faults': processes,
+  preemption: nodes,
+  proxies: 'counts the calls between kube-scheduler and muster',
+  'sandbox-manifests': 'reads the manifests of the tree, which may not be what is installed',
+  sandboxes: 'runs the sandbox services itself',
+  tls: 'starts the schedulers with certificates of its own'
+}
