@@ -35,6 +35,7 @@ const faults: Happenings = {
   'the pair crashes': { weight: 1, happen: world => world.crashPair() },
   handover: { weight: 1, happen: world => world.handOver() },
   overlap: { weight: 1, happen: world => world.overlap() },
+  'the API server is away': { weight: 2, happen: takeApiServer },
   'watches freeze': { weight: 1, happen: ({ pairs }) => pairs.forEach(({ muster }) => muster?.wire.freeze()) },
   'watches are cut': { weight: 2, happen: ({ pairs }) => pairs.forEach(({ muster }) => muster?.wire.cut()) },
   'versions expire': { weight: 2, happen: world => world.expire() }
@@ -133,6 +134,16 @@ function crashScheduler(world: World): void {
   if (!pair) return
   world.killScheduler(pair)
   world.clock.after(world.chance.between(100, 3_000), () => world.startScheduler(pair))
+}
+
+/** With all watches; sometimes a kube-scheduler that has lost its lease meanwhile begins anew. */
+function takeApiServer(world: World): void {
+  const { faults, clock, chance, pairs } = world
+  faults.away = true
+  for (const { muster } of pairs) muster?.wire.cut()
+  const ms = chance.between(1_000, 40_000)
+  if (chance.is(0.5)) clock.after(chance.between(0, ms), () => crashScheduler(world))
+  clock.after(ms, () => (faults.away = false))
 }
 
 function eraseNomination({ truth, cluster, chance }: World): void {

@@ -39,13 +39,15 @@ export class Faults {
   lagMs = 20
   /** The longest time that a request is under way each way, in milliseconds. */
   latencyMs = 10
+  /** The API server is restarted, or cut off: nobody reaches it. */
+  away = false
 
   constructor(chance: Chance) {
     this.#chance = chance
   }
 
   calm(): void {
-    Object.assign(this, { requests: 0, calls: 0, writes: 0, lagMs: 20, latencyMs: 10 })
+    Object.assign(this, { requests: 0, calls: 0, writes: 0, lagMs: 20, latencyMs: 10, away: false })
   }
 
   /** A new weather. */
@@ -60,6 +62,7 @@ export class Faults {
 
   fate(write: boolean): Fate {
     const chance = this.#chance
+    if (this.away) return chance.is(0.7) ? 'not sent' : 'lost before'
     if (!chance.is(this.requests)) return 'answered'
     if (write && chance.is(0.15)) return chance.is(0.5) ? 'conflict' : 'forbidden'
     return chance.one(fates) ?? 'answered'

@@ -8,6 +8,7 @@ import type { VirtualClock } from '../gangs/virtual-clock.ts'
 import { type ApiTruth, targetOf } from './api-truth.ts'
 import { type Cluster, coresOf, gangNameOf, isDone, isStanding, nodeOf, priorityOf, sizeOf } from './cluster.ts'
 import type { Journal } from './journal.ts'
+import type { BindCall, Muster } from './muster.ts'
 import type { Pair } from './pair.ts'
 import { timing } from './timing.ts'
 import { nodeIn } from './wire.ts'
@@ -33,6 +34,8 @@ export class Invariants {
   /** Gangs that have stood with their quorum or more, and those of which some stand and that once did. */
   readonly #partial = new Set<string>()
   readonly #whole = new Set<string>()
+  /** Uids of pods whose binding was carried out without an answer, until somebody looks. */
+  readonly #unknown = new Set<string>()
   #seen = -1
 
   constructor(parts: InvariantParts) {
@@ -90,13 +93,14 @@ export class Invariants {
 
   /** Of a write of muster's that leaves now. */
   sent(pair: Pair, request: ApiRequest): void {
-    if (request.method === 'GET') return
     const { resource, part, namespace, name } = targetOf(request.path)
-    if (resource !== 'pods') return
+    if (resource !== 'pods' || name === undefined) return
     const pod = `${namespace}/${name}`
+    if (request.method === 'GET') return this.#looked(pod)
     if (request.method === 'DELETE') return this.fail(`I3: ${pod} is deleted and not evicted`)
     if (uidIn(request) === undefined) return this.fail(`I6: ${part ?? 'a patch'} of ${pod} names no uid`)
     if (part === 'binding') this.#bindingSent(pair, pod, request)
+    if (request.method === 'PATCH') this.#patchSent(pair, pod, request)
     if (part === 'eviction' && !this.#isEnding(pod)) this.#victim(pair, pod)
     if (endingMarkIn(request)) this.#victim(pair, pod)
   }
@@ -107,6 +111,45 @@ export class Invariants {
     if (!victim || gangNameOf(victim) === '') return false
     const siblings = this.#parts.truth.pods().filter(each => isSibling(each, victim))
     return siblings.some(({ metadata }) => metadata.annotations?.[endingMark] !== undefined)
+  }
+
+  /** C4: its outcome is unknown, and has to be looked at before anybody is told anything. */
+  lost(request: ApiRequest): void {
+    const uid = uidIn(request)
+    if (request.path.endsWith('/binding') && uid !== undefined) this.#unknown.add(uid)
+  }
+
+  #looked(pod: string): void {
+    const found = this.#parts.truth.pods().find(each => keyOf(each) === pod)
+    this.#unknown.delete(found?.metadata.uid ?? '')
+  }
+
+  /** What kube-scheduler is told of a binding is true. */
+  answered(call: BindCall, text: string): void {
+    const pod = this.#parts.truth.pods().find(each => each.metadata.uid === call.uid)
+    const isBound = text === '{"Error":""}'
+    if (isBound && pod && nodeOf(pod) !== call.node)
+      this.fail(`I5: kube-scheduler hears that ${call.pod} is on ${call.node}, and it is on ${nodeOf(pod)}`)
+    const left = call.arrivedAt + timing.bindTimeoutMs - writeMarginMs - this.#parts.clock.now()
+    if (!isBound && !call.gone && left > lookMs && this.#unknown.has(call.uid))
+      this.fail(`I6: ${call.pod} is told as not bound without a look, though the answer was lost`)
+    this.#unknown.delete(call.uid)
+  }
+
+  /** Hold first, room free, then nominate; and let go only who is nominated. */
+  #patchSent(pair: Pair, name: string, { body }: ApiRequest): void {
+    const { muster } = pair
+    const pod = muster?.state.pod(text(object(object(body).metadata).uid) ?? '')
+    const gang = pod?.annotations.get('muster.dev/gang')
+    const report = muster?.gangs().find(each => each.namespace === pod?.namespace && each.name === gang)
+    const planned = report?.members.find(member => member.name === pod?.name)?.planned
+    const nominated = text(object(object(body).status).nominatedNodeName)
+    if (nominated !== undefined && planned !== nominated)
+      this.fail(`I4: ${name} is nominated for ${nominated}, and room is held for it on ${planned}`)
+    if (nominated !== undefined && (report?.plan?.leaving.length ?? 0) > 0)
+      this.fail(`I4: ${name} is nominated for ${nominated}, and ${report?.plan?.leaving.join()} are still to leave`)
+    if (object(object(body).spec).schedulingGates !== undefined && pod?.nominatedNodeName !== planned)
+      this.fail(`I4: ${name} is let go without being nominated for ${planned}`)
   }
 
   #bindingSent(pair: Pair, pod: string, request: ApiRequest): void {
@@ -189,26 +232,43 @@ export class Invariants {
   }
 
   /** I9: a new life holds for gangs that have begun what their record says. */
-  tookOver(reports: readonly GangReport[]): void {
-    const { truth, journal } = this.#parts
-    for (const { namespace, name, plan, members } of reports) {
-      if (!plan?.firm) continue
-      const pods = truth.pods().filter(pod => pod.metadata.namespace === namespace && gangNameOf(pod) === name)
-      const record = pods.find(
-        ({ metadata: { annotations = {} } }) =>
-          annotations['muster.dev/plan'] === plan.id && annotations['muster.dev/plan-members'] !== undefined
-      )
+  tookOver(muster: Muster): void {
+    const begun = muster.gangs().filter(({ members }) => members.some(({ node }) => node !== null))
+    for (const report of begun) {
+      const record = this.#recordOf(report)
       if (!record) continue
-      journal.sees('crash of a begun gang taken over')
-      const nodes = JSON.parse(record.metadata.annotations?.['muster.dev/plan-members'] ?? '{}') as object
-      for (const member of members) {
-        const recorded = text(object(nodes)[member.name])
-        if (member.planned !== null && recorded !== undefined && member.planned !== recorded)
-          this.fail(`I9: ${name}/${member.name} was recorded on ${recorded} and is held on ${member.planned}`)
+      this.#parts.journal.sees('crash of a begun gang taken over')
+      const open = report.members.filter(({ node, state }) => node === null && openStates.has(state))
+      for (const { name, planned } of open) {
+        const recorded = text(object(record)[name])
+        // Others may have taken the room, or be first to find it again.
+        const isFree = begun.length === 1 && recorded !== undefined && this.#isFree(muster, recorded)
+        if (recorded !== undefined && planned !== recorded && isFree)
+          this.fail(`I9: ${report.name}/${name} was recorded on ${recorded} and is held on ${planned}`)
       }
     }
   }
+
+  /** Of the only plan by which the gang began, who was to stand where. */
+  #recordOf({ namespace, name }: GangReport): object | undefined {
+    const pods = this.#parts.truth
+      .pods()
+      .filter(pod => pod.metadata.namespace === namespace && gangNameOf(pod) === name)
+    const records = pods.flatMap(pod => pod.metadata.annotations?.['muster.dev/plan-members'] ?? [])
+    return records.length === 1 && pods.some(isStanding) ? object(JSON.parse(records[0] ?? '{}')) : undefined
+  }
+
+  /** Empty enough for any pod of the simulation, and as it always was. */
+  #isFree(muster: Muster, name: string): boolean {
+    const info = muster.state.node(name)
+    const isUsed = this.#parts.truth.pods().some(pod => nodeOf(pod) === name && !isDone(pod))
+    return info !== undefined && !isUsed && !info.node.unschedulable && !this.tainted.has(name)
+  }
 }
+
+/** A look takes no longer, once it is answered. */
+const lookMs = 5_000
+const openStates: ReadonlySet<string> = new Set(['gated', 'pending', 'nominated'])
 
 export function heldBy(reports: readonly GangReport[]): ReadonlyMap<string, string> {
   const held = new Map<string, string>()

@@ -85,6 +85,7 @@ export class Muster {
         record: ({ pod, reason, note }) => parts.journal.say(`${reason} ${pod.namespace}/${pod.name}: ${note}`)
       }
     }
+    const quarantine = new Quarantine(clock)
     const build = (life: Life): Logic => {
       const state = new State()
       this.state = state

@@ -1,9 +1,15 @@
+import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { deathsOf, row } from './deaths.ts'
 import { mutants } from './mutants.ts'
 
 /** Within the seeds that simulation.test.ts runs, which muster itself passes. */
 const seeds = 150
+
+t.test('what the mutants change stands in its file once', async t => {
+  for (const { name, file, from } of mutants)
+    t.equal(readFileSync(file, 'utf8').split(from).length, 2, `${name}: ${file}`)
+})
 
 t.test('whoever makes muster wrong is noticed', async t => {
   const deaths = await deathsOf(mutants, { seeds })

@@ -36,22 +36,10 @@ export const mutants: readonly Mutant[] = [
     to: 'this.#left(limits)'
   },
   {
-    name: 'members wait at the barrier when kube-scheduler has hung up',
-    file: `${gangs}/barrier.ts`,
-    from: "const onAbort = (): void => settle('kube-scheduler gave up waiting for this binding')",
-    to: 'const onAbort = (): void => {}'
-  },
-  {
     name: 'a deleted member keeps its hold',
     file: `${gangs}/keeper.ts`,
     from: '      ledger.releaseMember(uid)\n      barrier.leave(gang.key, uid,',
     to: '      barrier.leave(gang.key, uid,'
-  },
-  {
-    name: 'a bound member keeps its hold',
-    file: `${gangs}/coordinator.ts`,
-    from: 'if (pod.nodeName !== undefined) ledger.releaseMember(pod.uid)',
-    to: ''
   },
   {
     name: 'a gang that is gone keeps its hold',
@@ -86,20 +74,14 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'the first binding carries no plan',
     file: `${gangs}/commit.ts`,
-    from: '{ [record.planMembers]: membersOf(hold) }',
-    to: '{}'
+    from: 'this.#write(hold, call, recordOf(hold))',
+    to: 'this.#write(hold, call, {})'
   },
   {
     name: 'what is recorded is not taken over',
     file: `${gangs}/adoption.ts`,
     from: 'return placed(gang) > 0 ? fromRecord(gang) : fromNominations(gang)',
     to: 'return placed(gang) > 0 ? undefined : fromNominations(gang)'
-  },
-  {
-    name: 'nominations of half a gang are taken over',
-    file: `${gangs}/adoption.ts`,
-    from: 'claims.size > 0 && isWhole(gang, claims)',
-    to: 'claims.size > 0'
   },
   {
     name: 'the oldest record counts',
@@ -172,12 +154,6 @@ export const mutants: readonly Mutant[] = [
     file: `${gangs}/guard.ts`,
     from: 'return hold.firm || !outranks(this.#parts.rankOf(pod), hold.rank)',
     to: 'return false'
-  },
-  {
-    name: 'a pod of another uid is still the same pod',
-    file: `${kubernetes}/object-store.ts`,
-    from: 'if (before && before.uid !== after?.uid) this.#drop(key, before)',
-    to: ''
   },
   {
     name: 'a list that is older than what was seen is believed',

@@ -12,6 +12,8 @@ import { WatchStream } from './watch-stream.ts'
 /** Told of each request of muster's, when it leaves and when it is carried out. */
 export type Witness = {
   sent(request: ApiRequest): void
+  /** Its answer is lost, on a way back that is as good as any. */
+  lost(request: ApiRequest): void
   carriedOut(request: ApiRequest, response: ApiResponse, client: { readonly hasGivenUp: boolean }): void
 }
 
@@ -96,6 +98,7 @@ export class Wire implements ApiServer {
       'lost after': () =>
         this.#later(faults.latency(), () => {
           if (carryOut()?.status === 201 && isBinding) journal.sees('bind reply lost')
+          witness.lost(request)
           if (chance.is(0.7)) this.#later(faults.latency(), reset)
         }),
       late: () =>
@@ -151,12 +154,15 @@ export class Wire implements ApiServer {
   }
 
   stream(request: ApiRequest): Promise<WireStream> {
-    const { faults, chance } = this.#parts
+    const { faults, chance, witness } = this.#parts
+    if (!this.#alive) return new Promise(() => {})
+    witness.sent(request)
     const opened = Promise.withResolvers<WireStream>()
     const refuse = (): void => opened.reject(unknownOutcome('the watch was given up'))
     request.signal?.addEventListener('abort', refuse)
     this.#later(faults.latency(), () => {
       if (!this.#alive || request.signal?.aborted) return
+      if (faults.away) return refuse()
       if (chance.is(faults.requests)) return chance.is(0.5) ? opened.resolve(answered(this.#busy())) : refuse()
       opened.resolve(this.#open(request))
     })

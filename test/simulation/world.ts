@@ -7,7 +7,7 @@ import { Cluster, isStanding, nodeOf } from './cluster.ts'
 import { Faults } from './faults.ts'
 import { heldBy, Invariants, keyOf } from './invariants.ts'
 import { Journal } from './journal.ts'
-import { Muster } from './muster.ts'
+import { type BindCall, Muster } from './muster.ts'
 import type { Pair } from './pair.ts'
 import { KubeScheduler } from './scheduler.ts'
 
@@ -81,11 +81,12 @@ export class World {
     pair.muster = new Muster({
       ...{ who: pair.name, truth, clock, chance, faults, journal },
       epoch: () => epoch,
-      tookOver: muster => invariants.tookOver(muster.gangs()),
+      tookOver: muster => invariants.tookOver(muster),
       broken: what => invariants.fail(what),
       surprised: error => invariants.fail(`muster was surprised: ${String(error)}`),
       witness: {
         sent: request => invariants.sent(pair, request),
+        lost: request => invariants.lost(request),
         carriedOut: (request, response, { hasGivenUp }) => invariants.carriedOut(request, response, hasGivenUp)
       }
     })
@@ -98,13 +99,14 @@ export class World {
     pair.scheduler = new KubeScheduler({
       ...{ who: `${pair.name}/scheduler`, truth, clock, chance, faults, journal },
       muster: () => pair.muster,
-      answered: (_call, text) => this.#answered(text),
+      answered: (call, text) => this.#answered(call, text),
       // It gives the room away once more before its watch shows that it is taken.
       lost: ({ node }) => invariants.tainted.add(node)
     })
   }
 
-  #answered(text: string): void {
+  #answered(call: BindCall, text: string): void {
+    this.invariants.answered(call, text)
     if (text.includes('plan was withdrawn')) this.journal.sees('plan withdrawn at the barrier')
     if (text.includes('did not arrive in time')) this.journal.sees('barrier timed out')
   }
