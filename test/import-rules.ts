@@ -65,6 +65,17 @@ export const rules: IFlattenedRuleSet = {
       }
     },
     {
+      name: 'logic-answers-nobody',
+      comment: 'What follows the cluster and acts on it is put together apart from what listens.',
+      severity: 'error',
+      from: { path: '^extender/logic\\.ts$' },
+      to: {
+        pathNot: ['^extender/(kubernetes|gangs|telemetry)/', shared, outside],
+        dependencyTypesNot: ['core'],
+        couldNotResolve: false
+      }
+    },
+    {
       name: 'embed-composes-the-embedded-cluster',
       comment:
         'The second composition root: the cluster in this process, with the projections that its scheduler needs.',
@@ -138,7 +149,7 @@ export const rules: IFlattenedRuleSet = {
       severity: 'error',
       from: {
         path: '^extender/[^/]+$',
-        pathNot: [shared, sandboxRoots, '^extender/(embed|dry-run|operations|app|main|listener|connections|tls)\\.ts$']
+        pathNot: [shared, sandboxRoots, '^extender/(embed|dry-run|operations|app|main|logic|listener|connections|tls)\\.ts$']
       },
       to: {}
     },

@@ -76,7 +76,6 @@ export class Muster {
     const metrics = kubernetesMetrics(this.#registry)
     const ofGangs = gangMetrics(this.#registry)
     const api = this.wire
-    const quarantine = new Quarantine(clock)
     const world: WorldPorts = {
       binder: new Binder({ api, clock, random, metrics }),
       nominator: new Nominator(api, metrics),
