@@ -136,7 +136,7 @@ export const rules: IFlattenedRuleSet = {
       severity: 'error',
       from: { path: '^grafana/' },
       to: {
-        pathNot: ['^grafana/', '^extender/([^/]+/metrics|tls)\\.ts$', '^node_modules/'],
+        pathNot: ['^grafana/', '^extender/(([^/]+/)+metrics|tls)\\.ts$', '^node_modules/'],
         dependencyTypesNot: ['core'],
         couldNotResolve: false
       }
