@@ -2,7 +2,7 @@ import type { Dashboard, Panel, Unit } from './dashboard.ts'
 
 /** What one query of a panel has answered: points in time, each series with its legend. */
 export type Line = { readonly legend: string; readonly points: readonly (readonly [time: number, value: number])[] }
-/** Panel by its row's and its own title → what its queries have answered. */
+/** Panel → what its queries have answered. */
 export type Answers = ReadonlyMap<Panel, readonly Line[]>
 
 const column = 40
