@@ -26,6 +26,8 @@ export type Dashboard = {
   readonly title: string
   readonly description: string
   readonly rows: readonly Row[]
+  /** Series that only the processes shown have; unset, those of muster. */
+  readonly processes?: string
 }
 
 /** Of every panel: what the variables at the top of the page choose. */

@@ -9,15 +9,15 @@ const source = { type: 'prometheus', uid: '${datasource}' }
 type Json = Readonly<Record<string, unknown>>
 
 /** A dashboard as Grafana imports it. */
-export function dashboardModel({ uid, title, description, rows }: Dashboard): Json {
+export function dashboardModel({ uid, title, description, rows, processes }: Dashboard): Json {
   return {
     ...{ uid, title, description, tags: ['muster'], schemaVersion: 39, version: 1, editable: false },
     ...{ time: { from: 'now-1h', to: 'now' }, refresh: '30s', timezone: 'browser', graphTooltip: 1 },
     links: [
       { type: 'dashboards', tags: ['muster'], title: 'muster', asDropdown: true, includeVars: true, keepTime: true }
     ],
-    annotations: { list: [newLives()] },
-    templating: { list: variables() },
+    annotations: { list: processes === undefined ? [newLives()] : [] },
+    templating: { list: variables(processes ?? nameOf(musterProcess.buildInfo)) },
     panels: placed(rows)
   }
 }
@@ -31,18 +31,22 @@ function newLives(): Json {
   }
 }
 
-function variables(): readonly Json[] {
-  const name = nameOf(musterProcess.buildInfo)
+function variables(processes: string): readonly Json[] {
   const query = (label: string, text: string): Json => ({
     ...{ name: label, label: text, type: 'query', datasource: source, refresh: 2, sort: 1 },
     ...{ multi: true, includeAll: true, allValue: '.*', current: { text: 'All', value: '$__all' } },
-    query: { query: `label_values(${label === 'job' ? name : `${name}{job=~"$job"}`}, ${label})`, refId: label }
+    query: { query: `label_values(${label === 'job' ? processes : ofJob(processes)}, ${label})`, refId: label }
   })
   return [
     { name: 'datasource', label: 'Prometheus', type: 'datasource', query: 'prometheus', current: {} },
     query('job', 'Job'),
     query('instance', 'Instance')
   ]
+}
+
+/** The same series of the jobs that are chosen. */
+function ofJob(series: string): string {
+  return series.endsWith('}') ? `${series.slice(0, -1)}, job=~"$job"}` : `${series}{job=~"$job"}`
 }
 
 /** Rows one below the other, panels from left to right. */

@@ -159,7 +159,7 @@ export const rules: IFlattenedRuleSet = {
       severity: 'error',
       from: { path: '^grafana/' },
       to: {
-        pathNot: ['^grafana/', '^extender/([^/]+/metrics|tls)\\.ts$', '^node_modules/'],
+        pathNot: ['^grafana/', '^extender/(([^/]+/)+metrics|tls)\\.ts$', '^node_modules/'],
         dependencyTypesNot: ['core'],
         couldNotResolve: false
       }

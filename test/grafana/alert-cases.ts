@@ -15,13 +15,13 @@ export type Case = {
 const origin = { job: 'muster', instance: 'a:8889' }
 
 /** A series with the labels of a scrape. */
-function seriesOf(name: string, labels: Readonly<Record<string, string>> = {}): string {
+export function seriesOf(name: string, labels: Readonly<Record<string, string>> = {}): string {
   const all = Object.entries({ ...origin, ...labels }).map(([label, value]) => `${label}="${value}"`)
   return `${name}{${all.join(', ')}}`
 }
 
 /** A counter from 0 on, phase by phase. */
-function counter(...phases: readonly Phase[]): string {
+export function counter(...phases: readonly Phase[]): string {
   let value = 0
   const segments = phases.map(([minutes, perMinute]) => {
     const step = exact(perMinute)
@@ -35,7 +35,7 @@ function counter(...phases: readonly Phase[]): string {
 /** promtool adds step by step: what falls by a rounding error then looks like a restart, so steps are whole numbers. */
 const exact = (value: number): number => Math.round(value * 1e6) / 1e6
 
-const always = (value: number): string => `${value}x600`
+export const always = (value: number): string => `${value}x600`
 const { instance } = origin
 const active = seriesOf(nameOf(gangs.active))
 const epoch = seriesOf(nameOf(gangs.epoch))

@@ -1,18 +1,21 @@
 import { writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import t, { type Test } from 'tap'
-import { groups } from '../../grafana/alerts.ts'
+import { groups, sandboxGroups } from '../../grafana/alerts.ts'
 import { burnName } from '../../grafana/burn-rates.ts'
 import { causes } from '../../grafana/causes.ts'
 import { firstScrape } from '../../grafana/metrics.ts'
 import { type Alert, runbookOf } from '../../grafana/rules.ts'
+import { sandboxCauses } from '../../grafana/sandbox-causes.ts'
 import { slos } from '../../grafana/slos.ts'
 import { burnCases, causeCases, traffic } from './alert-cases.ts'
 import { missing, promtool } from './promtool.ts'
+import { sandboxCases } from './sandbox-alert-cases.ts'
 
 const skip = missing('promtool')
 const rules = resolve('grafana/generated/muster-rules.yaml')
-const alerts = groups.flatMap(group => group.alerts)
+const sandboxRules = resolve('grafana/generated/muster-sandbox-rules.yaml')
+const alerts = [...groups, ...sandboxGroups].flatMap(group => group.alerts)
 
 const named = (list: readonly string[]) => [...new Set(list)].toSorted()
 
@@ -22,13 +25,16 @@ t.test('promtool finds nothing wrong with the metrics', { skip }, async t => {
 })
 
 t.test('promtool finds nothing wrong with the rules', { skip }, async t => {
-  const { code, said } = promtool(['check', 'rules', '--lint=all', '--lint-fatal', rules])
+  const { code, said } = promtool(['check', 'rules', '--lint=all', '--lint-fatal', rules, sandboxRules])
   t.equal(code, 0, said)
 })
 
 t.test('every alert has a case in which it fires and one in which it does not', async t => {
-  const cases = Object.values(causeCases)
-  const all = causes.alerts.map(({ name }) => name).toSorted()
+  const cases = [...Object.values(causeCases), ...Object.values(sandboxCases)]
+  const all = [causes, sandboxCauses]
+    .flatMap(group => group.alerts)
+    .map(({ name }) => name)
+    .toSorted()
   t.strictSame(named(cases.filter(({ fires }) => fires).map(({ alert }) => alert)), all)
   t.strictSame(named(cases.filter(({ fires }) => !fires).map(({ alert }) => alert)), all)
   t.strictSame(Object.keys(traffic).toSorted(), slos.map(burnName).toSorted())
@@ -51,7 +57,7 @@ function verdict(t: Test, { every, series, minutes, alert, expected }: RuleTest)
   writeFileSync(
     file,
     JSON.stringify({
-      rule_files: [rules],
+      rule_files: [rules, sandboxRules],
       evaluation_interval: `${every}m`,
       tests: [{ interval: '1m', input_series: input, alert_rule_test: [at] }]
     })
@@ -66,7 +72,7 @@ const fired = (alert: Alert, labels: object) => ({
 })
 
 t.test('every cause fires its alert, and what is near by does not', { skip }, async t => {
-  for (const [name, { alert, series, minutes, fires }] of Object.entries(causeCases)) {
+  for (const [name, { alert, series, minutes, fires }] of Object.entries({ ...causeCases, ...sandboxCases })) {
     await t.test(`${alert}: ${name}`, async t => {
       const found = alerts.find(each => each.name === alert)!
       const job = alert === 'MusterAbsent' ? {} : { job: 'muster' }

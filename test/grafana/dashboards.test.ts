@@ -1,13 +1,22 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
-import { groups } from '../../grafana/alerts.ts'
-import { dashboards } from '../../grafana/dashboards.ts'
+import { groups, sandboxGroups } from '../../grafana/alerts.ts'
+import { dashboards as ofMuster, sandboxDashboards } from '../../grafana/dashboards.ts'
 import { files } from '../../grafana/files.ts'
-import { exportedMetrics, firstScrape, gangs, nameOf } from '../../grafana/metrics.ts'
+import {
+  exportedBySandboxes,
+  exportedMetrics,
+  firstScrape,
+  gangs,
+  nameOf,
+  sandboxGauge
+} from '../../grafana/metrics.ts'
 import { dashboardModel } from '../../grafana/model.ts'
 import { Queries } from '../../grafana/queries.ts'
 import { gangMetrics } from '../../extender/gangs/metrics.ts'
 import { Registry } from 'prom-client'
+
+const dashboards = [...ofMuster, ...sandboxDashboards]
 
 type Placed = {
   readonly id: number
@@ -54,9 +63,9 @@ t.test('no panel lies on another, and every one has a number of its own', async 
   }
 })
 
-t.test('every metric of muster is looked at: on a panel or in a rule', async t => {
+t.test('every metric of muster and of its services is looked at: on a panel or in a rule', async t => {
   const looked = [...files().values()].join('\n')
-  const names = exportedMetrics().map(({ name }) => name)
+  const names = [...exportedMetrics(), ...exportedBySandboxes()].map(({ name }) => name)
   const unused = names.filter(
     name => name.startsWith('muster_') && !new RegExp(`\\b${name}(_bucket|_count|_sum)?\\b`).test(looked)
   )
@@ -76,6 +85,7 @@ t.test('a bucket that a rule or a panel asks for is one of the histogram', async
 t.test('a metric of another registry has no name here', async t => {
   t.equal(nameOf(gangs.holds), 'muster_holds')
   t.throws(() => nameOf(gangMetrics(new Registry()).holds), /another registry/)
+  t.throws(() => sandboxGauge('muster_sandbox_creates_total'), /no Gauge is called muster_sandbox_creates_total/)
 })
 
 t.test('queries are written as PromQL', async t => {
@@ -99,6 +109,6 @@ t.test('every alert has a runbook, and every runbook an alert', async t => {
   const runbooks = [...readme.matchAll(/^### (Muster\w+)\n\n(.{80,}?)(?=\n###? |$(?![\s\S]))/gms)].map(
     ([, name]) => name!
   )
-  const names = [...new Set(groups.flatMap(group => group.alerts.map(alert => alert.name)))]
+  const names = [...new Set([...groups, ...sandboxGroups].flatMap(group => group.alerts.map(alert => alert.name)))]
   t.strictSame(runbooks.toSorted(), names.toSorted())
 })

@@ -10,9 +10,10 @@ import { dashboards } from '../../grafana/dashboards.ts'
 import { exportedMetrics, kubernetes, musterProcess, nameOf } from '../../grafana/metrics.ts'
 import { dashboardModel } from '../../grafana/model.ts'
 import { serving } from '../cli/run.ts'
+import { draw } from './draw.ts'
 import { link } from './link.ts'
 import { Load } from './load.ts'
-import { prometheus, type Series } from './prometheus.ts'
+import { chosen, has, prometheus } from './prometheus.ts'
 import { missing, promtool } from './promtool.ts'
 
 /** What has no value here, and why. */
@@ -23,13 +24,6 @@ const empty: Readonly<Record<string, string>> = {
 }
 /** Enough for every rate. */
 const scrapes = 20
-
-const has = (series: readonly Series[]): boolean =>
-  series.some(({ values = [], value }) => [...values, ...(value ? [value] : [])].some(([, text]) => text !== 'NaN'))
-
-/** As Grafana would, with everything chosen. */
-const chosen = (expression: string): string =>
-  expression.replaceAll('$job', 'muster').replaceAll('$instance', '.*').replaceAll('$__rate_interval', '15s')
 
 const name = 'a real Prometheus that scrapes a real muster can answer every panel and every alert'
 t.test(name, { skip: missing('prometheus') }, async t => {
@@ -46,7 +40,7 @@ t.test(name, { skip: missing('prometheus') }, async t => {
   await muster.line(/^ready$/)
   embedded.schedule({ ...schedulerConfiguration(loadConfig([], {}), url) })
   const rules = resolve('grafana/generated/muster-rules.yaml')
-  const server = await prometheus(t, { target: new URL(apiUrl).host, rules })
+  const server = await prometheus(t, { targets: { muster: new URL(apiUrl).host }, rules })
 
   const from = Date.now() / 1000
   const load = new Load(embedded, muster)
@@ -61,6 +55,8 @@ t.test(name, { skip: missing('prometheus') }, async t => {
   }
   const computed = async (): Promise<boolean> => (await server.rules()).every(({ health }) => health !== 'unknown')
   while ((await seen()) < scrapes || !(await computed())) await load.round()
+
+  await draw(dashboards, server, from)
 
   await t.test('the process exports what dashboards and alerts know, and nothing else of its own', async t => {
     const text = await (await fetch(`${url}/metrics`)).text()

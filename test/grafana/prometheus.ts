@@ -13,17 +13,34 @@ export type Series = {
 }
 export type Rule = { readonly name: string; readonly health: string; readonly lastError?: string }
 
+/** Whether there is a value at all. */
+export const has = (series: readonly Series[]): boolean =>
+  series.some(({ values = [], value }) => [...values, ...(value ? [value] : [])].some(([, text]) => text !== 'NaN'))
+
+/** As Grafana would, with everything chosen. */
+export const chosen = (expression: string): string =>
+  expression.replaceAll('$job', '.*').replaceAll('$instance', '.*').replaceAll('$__rate_interval', '15s')
+
 type Answer<Data> = { readonly status: string; readonly data: Data; readonly error?: string }
 
-/** A Prometheus of the test's own, until it ends: it scrapes that address every second and computes these rules. */
-export async function prometheus(t: Test, given: { readonly target: string; readonly rules: string }) {
+type Given = {
+  /** Job → where it is scraped. */
+  readonly targets: Readonly<Record<string, string>>
+  readonly rules: string
+}
+
+/** A Prometheus of the test's own, until it ends: it scrapes those addresses every second and computes these rules. */
+export async function prometheus(t: Test, given: Given) {
   const folder = join(t.testdir(), 'prometheus')
   mkdirSync(folder)
   const file = join(folder, 'prometheus.yml')
   const config = {
     global: { scrape_interval: '1s', scrape_timeout: '1s', evaluation_interval: '1s' },
     rule_files: [given.rules],
-    scrape_configs: [{ job_name: 'muster', static_configs: [{ targets: [given.target] }] }]
+    scrape_configs: Object.entries(given.targets).map(([job, target]) => ({
+      job_name: job,
+      static_configs: [{ targets: [target] }]
+    }))
   }
   writeFileSync(file, JSON.stringify(config))
   const child = spawn(

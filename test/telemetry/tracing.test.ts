@@ -123,6 +123,9 @@ for (const [what, isOpen] of [
       await muster.line(/^started a gang$/, line => line.gang?.endsWith(`/gang-${round}`) === true)
     }
     t.equal(await metric('muster_spans_total{result="exported"}'), 0)
+    for (const verb of ['filter', 'bind'])
+      t.ok((await metric(`muster_request_duration_seconds_count{verb="${verb}"}`)) >= 8, `${verb} was timed`)
+    t.ok((await metric('muster_rebuild_duration_seconds')) > 0)
     muster.child.kill('SIGTERM')
     t.strictSame(await muster.exited, [0, null])
     t.equal(await muster.stderr, '')
