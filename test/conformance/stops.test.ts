@@ -35,6 +35,12 @@ const fakeClock = {
   FAKETIME_DONT_FAKE_MONOTONIC: '1'
 }
 
+/** Each kind of break hits every third call. */
+function third(): () => boolean {
+  let count = 0
+  return () => count++ % 3 === 0
+}
+
 const lab = await openLab(t, {
   musterArgs: [...timeout, '--watch-timeout', '5s', '--resync', '1h'],
   configArgs: timeout,
@@ -111,11 +117,6 @@ if (lab) {
     await recovers(t, ns)
   })
 
-  /** Each kind of break hits every third call. */
-  const third = (): (() => boolean) => {
-    let count = 0
-    return () => count++ % 3 === 0
-  }
   const wires: Record<string, () => Interceptor> = {
     'slow, each write 3 s': () => ({ before: call => (call.method === 'GET' ? undefined : sleep(3_000)) }),
     'cut before a write': () => {

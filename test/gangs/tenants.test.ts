@@ -4,6 +4,7 @@ import { node, nodes, pod, pods, type NodeBuilder, type PodBuilder } from '../bu
 import { harness, type Harness } from './harness.ts'
 
 const slot = (each: NodeBuilder): NodeBuilder => each.cpu(1)
+const theirs = (name: string) => (each: PodBuilder) => each.namespace('secret').gang(name, 2).cpu(1000).gated()
 const member = (name: string, min: number) => (each: PodBuilder) => each.gang(name, min).cpu(1000).gated()
 /** Whatever people of a namespace can read about their pods. */
 const heard = (h: Harness, namespace: string): string =>
@@ -53,7 +54,6 @@ t.test('of one namespace only so many gangs are planned while they wait', async 
 })
 
 t.test('who preempts or is preempted hears no name of another namespace', async t => {
-  const theirs = (name: string) => (each: PodBuilder) => each.namespace('secret').gang(name, 2).cpu(1000).gated()
   const h = harness({ nodes: nodes(4, 'n', slot), pods: pods(2, 'payroll', theirs('payroll')) })
   h.add(...pods(2, 'own', member('own', 2)))
   await h.run(2_000)
