@@ -1,8 +1,9 @@
 /**
- * `npm run bench -- [embedded | sandboxes | victims | schedule]`: prints what was measured; timings are no tests. Kept tables, with
+ * `npm run bench -- [embedded | sandboxes | victims | schedule | barrier]`: prints what was measured; timings are no tests. Kept tables, with
  * the conditions under which they were made, are in results/.
  */
 import { cpus, totalmem } from 'node:os'
+import { barriers } from './barrier.ts'
 import { embedded } from './embedded.ts'
 import { sandboxes } from './sandboxes.ts'
 import { schedules } from './schedule.ts'
@@ -12,7 +13,8 @@ const benches: Readonly<Record<string, () => Promise<readonly string[]>>> = {
   embedded,
   sandboxes: () => sandboxes(),
   victims: victimSearch,
-  schedule: schedules
+  schedule: schedules,
+  barrier: barriers
 }
 
 const names = process.argv.slice(2)
