@@ -3,6 +3,7 @@
  * few rounds. Kept tables, with the conditions under which they were made, are in results/.
  */
 import { cpus, totalmem } from 'node:os'
+import { barriers } from './barrier.ts'
 import { embedded } from './embedded.ts'
 import { sandboxes } from './sandboxes.ts'
 import { schedules } from './schedule.ts'
@@ -16,6 +17,7 @@ const benches: Readonly<Record<string, (args: readonly string[]) => Promise<read
   sandboxes: ([only]) => sandboxes(only),
   victims: ([only]) => victimSearch(only),
   schedule: schedules,
+  barrier: barriers,
   wire,
   state: states,
   scheduler: schedulers
