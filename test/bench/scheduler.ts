@@ -90,6 +90,7 @@ async function keep(result: Result, name: string): Promise<void> {
   await mkdir(results, { recursive: true })
   await writeFile(join(results, `${name}.json`), `${JSON.stringify(result, undefined, 2)}\n`)
   await writeFile(join(results, `${name}.md`), markdownOf(result, name))
-  for (const [size, chart] of chartsOf(blocksOf(result)))
-    await writeFile(join(results, `${name}-${size}.svg`), svgOf(chart))
+  const charts = chartsOf(blocksOf(result))
+  for (const [size, chart] of charts)
+    await writeFile(join(results, `${name}${charts.size === 1 ? '' : `-${size}`}.svg`), svgOf(chart))
 }

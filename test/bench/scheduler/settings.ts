@@ -27,7 +27,7 @@ export const usage = `npm run bench -- scheduler [options]
   --pods N            about so many pods a run, in whole gangs (default 500)
   --waiting N         gated members that wait beside the pods of the contestant beside (default 2000)
   --muster-arg ARG    for muster serve; may be repeated
-  --keep NAME         write NAME.json, NAME.md and NAME-SIZE.svg into test/bench/results`
+  --keep NAME         write NAME.json, NAME.md and a picture (one for each size) into test/bench/results`
 
 const options = {
   nodes: { type: 'string', default: '100' },

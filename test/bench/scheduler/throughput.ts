@@ -28,6 +28,7 @@ function chartOf(blocks: readonly Block[]): Chart {
 }
 
 function rounds(blocks: readonly Block[]): string {
-  const count = Math.max(...blocks.flatMap(({ cells }) => cells.map(({ rounds }) => rounds.length)))
-  return count === 1 ? '1 round' : `${count} rounds`
+  const { least, most } = spread(blocks.flatMap(({ cells }) => cells.map(({ rounds }) => rounds.length)))
+  if (most === 1) return '1 round'
+  return least === most ? `${most} rounds` : `${least} to ${most} rounds`
 }
