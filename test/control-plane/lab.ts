@@ -28,6 +28,8 @@ export interface LabOptions extends ClusterOptions {
   readonly musterArgs?: readonly string[]
   /** Whose pods muster plans besides those of its own schedulers, told to `muster serve` and to kube-scheduler. */
   readonly schedulerNames?: readonly string[]
+  /** By which kube-scheduler leads, told to both; default none. */
+  readonly lease?: string
   /** As whom muster talks to the API server; default one with all rights. */
   readonly musterUser?: User
   /** A service account, as `namespace/name`, as whom it talks instead, from what `prepare` has made of it. */
@@ -210,10 +212,11 @@ async function assemble(cluster: Cluster, options: LabOptions): Promise<Parts> {
     : cluster.accountKubeconfig(account, api.url))
   const [port, apiPort] = [await freePort(), await freePort()]
   const names = (options.schedulerNames ?? []).flatMap(name => ['--scheduler-name', name])
-  const args = [...names, ...(options.musterArgs ?? [])]
+  const both = [...names, ...(options.lease === undefined ? [] : ['--lease', options.lease])]
+  const args = [...both, ...(options.musterArgs ?? [])]
   const muster = musterServer(cluster, { port, apiPort, kubeconfig, args })
   const verbs = new ExtenderProxy(await freePort(), muster.url)
-  const config = (options.muster ?? true) ? await musterConfig(cluster, verbs.url, names) : await stockConfig(cluster)
+  const config = (options.muster ?? true) ? await musterConfig(cluster, verbs.url, both) : await stockConfig(cluster)
   return { cluster, muster, scheduler: await cluster.scheduler(config), api, verbs }
 }
 
