@@ -11,7 +11,7 @@ export const nameOf = ({ namespace, name }: Named): string => `${namespace}/${na
 const named = 5
 
 /** The first names, and how many more there are. */
-function someOf(objects: readonly Named[]): string {
+export function someOf(objects: readonly Named[]): string {
   const more = objects.length > named ? ` and ${objects.length - named} more` : ''
   return `${objects.slice(0, named).map(nameOf).join(', ')}${more}`
 }

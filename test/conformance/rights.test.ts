@@ -31,7 +31,7 @@ function definition(group: string, name: string): object {
 const account = 'muster-system/muster'
 const folder = installation(t, ['gates', 'preemption'])
 const lab = await openLab(t, {
-  ...{ audit: true, musterAccount: account, musterArgs: ['--resync', '1h'] },
+  ...{ audit: true, musterAccount: account, lease: 'muster-system/muster', musterArgs: ['--resync', '1h'] },
   async prepare(cluster) {
     await kubectl(cluster, 'apply', '-f', 'manifests/base/namespace.yaml')
     await kubectl(cluster, 'apply', '-k', folder)
@@ -43,13 +43,6 @@ const lab = await openLab(t, {
     })
   }
 })
-
-/** Rights that these scenarios do not use, and why they are there. */
-const unusedFor: Readonly<Record<string, string>> = {
-  'get coordination.k8s.io/leases': 'only with --lease, and here nobody leads',
-  'list coordination.k8s.io/leases': 'only with --lease, and here nobody leads',
-  'watch coordination.k8s.io/leases': 'only with --lease, and here nobody leads'
-}
 
 const rights = (rules: readonly Rule[]): readonly string[] =>
   rules.flatMap(({ apiGroups, resources, verbs }) =>
@@ -149,7 +142,7 @@ if (lab) {
     const used = new Set(all.map(({ verb, group, resource }) => nameOf(verb, group, resource)))
     t.strictSame(
       granted.filter(right => !used.has(right)),
-      Object.keys(unusedFor)
+      []
     )
   })
 }
