@@ -42,8 +42,8 @@ function third(): () => boolean {
 }
 
 const lab = await openLab(t, {
-  musterArgs: [...timeout, '--watch-timeout', '5s', '--resync', '1h'],
-  configArgs: timeout,
+  sharedArgs: timeout,
+  musterArgs: ['--watch-timeout', '5s', '--resync', '1h'],
   ...(faketime !== undefined && { musterEnv: fakeClock })
 })
 

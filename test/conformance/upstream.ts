@@ -30,7 +30,7 @@ export async function runUpstream(say: (line: string) => void): Promise<number |
   if (tools.kind === 'absent') return tools.reason
   const specs = await buildSpecs()
   if (typeof specs !== 'string') return specs.reason
-  const lab = await Lab.open(tools, { controllerManager: true, schedulerNames: [defaultScheduler] })
+  const lab = await Lab.open(tools, { controllerManager: true, sharedArgs: ['--scheduler-name', defaultScheduler] })
   try {
     await lab.createNodes('node', nodes, { slots: 110 })
     await lab.start()

@@ -26,17 +26,10 @@ import { LiveStore } from './watch.ts'
 export interface LabOptions extends ClusterOptions {
   /** Further arguments of `muster serve`. */
   readonly musterArgs?: readonly string[]
-  /** Whose pods muster plans besides those of its own schedulers, told to `muster serve` and to kube-scheduler. */
-  readonly schedulerNames?: readonly string[]
-<<<<<<< HEAD
+  /** Further arguments of both `muster serve` and `muster scheduler-config`. */
+  readonly sharedArgs?: readonly string[]
   /** Added to the environment of `muster serve`. */
   readonly musterEnv?: Readonly<Record<string, string>>
-  /** Further arguments of `muster scheduler-config`. */
-  readonly configArgs?: readonly string[]
-=======
-  /** By which kube-scheduler leads, told to both; default none. */
-  readonly lease?: string
->>>>>>> manifests
   /** As whom muster talks to the API server; default one with all rights. */
   readonly musterUser?: User
   /** A service account, as `namespace/name`, as whom it talks instead, from what `prepare` has made of it. */
@@ -218,22 +211,11 @@ async function assemble(cluster: Cluster, options: LabOptions): Promise<Parts> {
     ? cluster.kubeconfig(options.musterUser ?? 'muster', api.url)
     : cluster.accountKubeconfig(account, api.url))
   const [port, apiPort] = [await freePort(), await freePort()]
-  const { configArgs = [], musterArgs = [], musterEnv: env = {} } = options
-  const names = (options.schedulerNames ?? []).flatMap(name => ['--scheduler-name', name])
-<<<<<<< HEAD
-  const muster = musterServer(cluster, { port, apiPort, kubeconfig, args: [...names, ...musterArgs], env })
+  const { sharedArgs = [], musterArgs = [], musterEnv: env = {} } = options
+  const muster = musterServer(cluster, { port, apiPort, kubeconfig, args: [...sharedArgs, ...musterArgs], env })
   const verbs = new ExtenderProxy(await freePort(), muster.url)
   const asks = options.muster ?? true
-  const config = asks
-    ? await musterConfig(cluster, verbs.url, [...names, ...configArgs])
-    : await stockConfig(cluster)
-=======
-  const both = [...names, ...(options.lease === undefined ? [] : ['--lease', options.lease])]
-  const args = [...both, ...(options.musterArgs ?? [])]
-  const muster = musterServer(cluster, { port, apiPort, kubeconfig, args })
-  const verbs = new ExtenderProxy(await freePort(), muster.url)
-  const config = (options.muster ?? true) ? await musterConfig(cluster, verbs.url, both) : await stockConfig(cluster)
->>>>>>> manifests
+  const config = asks ? await musterConfig(cluster, verbs.url, sharedArgs) : await stockConfig(cluster)
   return { cluster, muster, scheduler: await cluster.scheduler(config), api, verbs }
 }
 
