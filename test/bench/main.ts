@@ -1,18 +1,20 @@
 /**
- * `npm run bench -- [embedded | sandboxes | victims | schedule]`: prints what was measured; timings are no tests. Kept tables, with
- * the conditions under which they were made, are in results/.
+ * `npm run bench -- [embedded | sandboxes | victims | schedule | tracing]`: prints what was measured; timings are no tests. Kept
+ * tables, with the conditions under which they were made, are in results/.
  */
 import { cpus, totalmem } from 'node:os'
 import { embedded } from './embedded.ts'
 import { sandboxes } from './sandboxes.ts'
 import { schedules } from './schedule.ts'
+import { tracingCost } from './tracing.ts'
 import { victimSearch } from './victims.ts'
 
 const benches: Readonly<Record<string, () => Promise<readonly string[]>>> = {
   embedded,
   sandboxes: () => sandboxes(),
   victims: victimSearch,
-  schedule: schedules
+  schedule: schedules,
+  tracing: tracingCost
 }
 
 const names = process.argv.slice(2)
