@@ -9,6 +9,7 @@ import { sandboxes } from './sandboxes.ts'
 import { schedules } from './schedule.ts'
 import { schedulers } from './scheduler.ts'
 import { states } from './state.ts'
+import { tracingCost } from './tracing.ts'
 import { victimSearch } from './victims.ts'
 import { wire } from './wire.ts'
 
@@ -20,7 +21,8 @@ const benches: Readonly<Record<string, (args: readonly string[]) => Promise<read
   barrier: barriers,
   wire,
   state: states,
-  scheduler: schedulers
+  scheduler: schedulers,
+  tracing: tracingCost
 }
 
 const [name, ...args] = process.argv.slice(2)
