@@ -16,7 +16,7 @@ muster's readiness, the lease, gates, certificates, pods that wait. Each finding
 Changes nothing. Exits with 0 when there are no errors, 1 when there are, 2 when the cluster cannot be asked.
 
   FILE                              kube-scheduler's configuration (default: the installed ConfigMap)
-  --configmap NAMESPACE/NAME        where that is installed (default muster-system/muster-scheduler)
+  --configmap NAMESPACE/NAME        where that is (default muster-system/muster-scheduler, else what is mounted there)
   --kubeconfig FILE                 kubeconfig of the cluster (default: KUBECONFIG, ~/.kube/config, or the service account)
   --server URL                      the API of a running muster, to ask whether it is ready (default MUSTER_SERVER)
   --service-account NAMESPACE/NAME  whose rights are asked for (default: those of whoever runs this)

@@ -288,6 +288,20 @@ t.test('whoever it is asked for: what is missing, and for an account what is too
   t.notOk(found.some(each => each.includes('secrets')))
 })
 
+t.test('a configuration of another name is found by the Deployment that mounts it', async t => {
+  const mounted = '/api/v1/namespaces/muster-system/configmaps/muster-kube-scheduler-7k2'
+  const installed = deployment(1, []) as { spec: { template: { spec: Json } } }
+  installed.spec.template.spec['volumes'] = [{ emptyDir: {} }, { configMap: { name: 'muster-kube-scheduler-7k2' } }]
+  const world = {
+    [configMap]: 404,
+    [deployments]: { items: [installed] },
+    [mounted]: { data: { 'scheduler.yaml': config } }
+  }
+  const { said } = await doctor(t, world)
+  t.strictSame(said.findings, [])
+  t.equal(said.facts[1]?.fact, 'ConfigMap muster-system/muster-kube-scheduler-7k2 is clean')
+})
+
 t.test('a muster that is not ready says what is missing', async t => {
   const lines = ['[+] nodes ok', '[-] pods: not listed yet', `[-] x: \u001b[2J${'y'.repeat(500)}`]
   const server = await fakeApiServer(t, (_, reply) => {

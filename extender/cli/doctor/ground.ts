@@ -72,14 +72,25 @@ export class Ground {
   async #scheduler(): Promise<SchedulerFile | string> {
     const { file, configMap } = this.wish
     if (file !== undefined) return schedulerOf(file, [await fromFile(file)])
-    const { namespace, name } = configMap
-    const where = `ConfigMap ${namespace}/${name}`
-    const { status, body, problem } = await this.get(configMapPath(configMap))
+    const first = await this.#configMap(configMap)
+    if (typeof first !== 'string') return first
+    // Kustomize gives it a name that changes with what it says.
+    for (const name of (await this.installed()).configMaps.slice(0, 10)) {
+      const found = await this.#configMap({ namespace: configMap.namespace, name })
+      if (typeof found !== 'string') return found
+    }
+    return first
+  }
+
+  async #configMap(place: Place): Promise<SchedulerFile | string> {
+    const where = `ConfigMap ${place.namespace}/${place.name}`
+    const { status, body, problem } = await this.get(configMapPath(place))
     if (status === 404) return `there is no ${where}`
     if (problem !== undefined) return `${where} cannot be read: ${problem}`
+    const { data } = body
     return schedulerOf(
       where,
-      Object.values(object(body.data)).flatMap(each => text(each) ?? [])
+      Object.values(object(data)).flatMap(each => text(each) ?? [])
     )
   }
 }

@@ -10,9 +10,11 @@ export type Installed = {
   readonly flags: readonly string[]
   /** NAMESPACE/NAME, as it is told. */
   readonly lease: string | undefined
+  /** The ConfigMaps that its pods mount, kube-scheduler's configuration among them. */
+  readonly configMaps: readonly string[]
 }
 
-const nothing: Installed = { where: undefined, replicas: 0, flags: [], lease: undefined }
+const nothing: Installed = { where: undefined, replicas: 0, flags: [], lease: undefined, configMaps: [] }
 const kept = ['bind-timeout', 'scheduler-name']
 
 /** The Deployment of that namespace that runs `muster serve`. */
@@ -27,10 +29,16 @@ export async function findInstalled(operations: Pick<Operations, 'get'>, namespa
       where: `Deployment ${namespace}/${text(object(deployment.metadata).name) ?? ''}`,
       replicas: typeof replicas === 'number' ? replicas : 1,
       flags: kept.flatMap(name => valuesOf(told, name).map(value => `--${name}=${value}`)),
-      lease: valuesOf(told, 'lease').at(-1)
+      lease: valuesOf(told, 'lease').at(-1),
+      configMaps: mountedBy(deployment)
     }
   }
   return nothing
+}
+
+function mountedBy(deployment: Json): readonly string[] {
+  const { volumes } = object(object(object(deployment.spec).template).spec)
+  return objects(volumes).flatMap(({ configMap }) => text(object(configMap).name) ?? [])
 }
 
 /** What follows `serve`; undefined where no container is a muster. */

@@ -34,7 +34,7 @@ export const needs: readonly Need[] = [
     without: 'members are not nominated: kube-scheduler looks at every node for each of them'
   },
   {
-    ...{ group: '', resource: 'pods', verbs: ['patch'], required: true },
+    ...{ group: '', resource: 'pods', verbs: ['patch'], required: false },
     without: 'gated gangs are never let go, and gangs that are ended whole are not marked'
   },
   {
