@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { isBinding } from '../control-plane/api-proxy.ts'
 import { unaskedBindings } from '../control-plane/history.ts'
 import type { Lab } from '../control-plane/lab.ts'
-import { gangs } from '../control-plane/muster.ts'
+import { gangs, type MusterServer } from '../control-plane/muster.ts'
+import { answers } from '../control-plane/probe.ts'
 import type { Dice } from '../control-plane/random.ts'
 import { Churn, namespaces, slots } from './churn.ts'
 import { conditions, type Outcome } from './report.ts'
@@ -55,8 +56,9 @@ export class Soak {
       all.filter(({ ends }) => !ends),
       samples
     )
+    await this.#holds('muster has found its way back', isReady(lab.muster))
     const history = await this.#settled()
-    await lab.clear()
+    await this.#holds('nothing is left once all is deleted', () => lab.clear().then(() => true))
     const after = await this.#rested()
     if (lab.muster.process.pid !== pid) this.#broken.push('muster has ended by itself')
     await this.#judge(samples[0]!, after)
@@ -124,10 +126,19 @@ export class Soak {
     return history.inPart().filter(gang => !disturbed.has(gang))
   }
 
+  /** Waits for it; what does not come is broken, and the run goes on. */
+  async #holds(what: string, condition: () => Promise<boolean>): Promise<void> {
+    const from = performance.now()
+    await this.#lab
+      .until(what, condition, settleMs)
+      .catch(() => this.#broken.push(`not within ${settleMs / 1000} s: ${what}`))
+    process.stdout.write(`${what}: ${Math.round((performance.now() - from) / 1000)} s\n`)
+  }
+
   /** When muster knows of no gang any more, and garbage has had the time to be collected. */
   async #rested(): Promise<Vitals> {
     const { muster } = this.#lab
-    await this.#lab.until('muster knows of no gang', async () => (await gangs(muster)).length === 0)
+    await this.#holds('muster knows of no gang', async () => (await gangs(muster)).length === 0)
     await sleep(2 * peaceMs)
     return await vitalsOf(muster)
   }
@@ -143,6 +154,11 @@ export class Soak {
     if (named !== undefined) broken.push(`a series names what is in the cluster: ${named}`)
   }
 }
+
+const isReady =
+  ({ url }: MusterServer) =>
+  async (): Promise<boolean> =>
+    await answers(`${url}/readyz`)
 
 const most = (one: Vitals, other: Vitals): Vitals => ({
   rss: Math.max(one.rss, other.rss),
