@@ -73,10 +73,10 @@ export async function metric(server: MusterServer, name: string, label = ''): Pr
 }
 
 /** Writes the configuration with which a stock kube-scheduler asks muster, as `muster scheduler-config` prints it. */
-export async function musterConfig(cluster: Cluster, extender: string): Promise<string> {
+export async function musterConfig(cluster: Cluster, extender: string, args: readonly string[] = []): Promise<string> {
   const kubeconfig = await cluster.kubeconfig('system:kube-scheduler')
   const file = join(cluster.site.dir, 'scheduler-with-muster.yaml')
-  await writeFile(file, await muster('scheduler-config', '--kubeconfig', kubeconfig, '--extender', extender))
+  await writeFile(file, await muster('scheduler-config', '--kubeconfig', kubeconfig, '--extender', extender, ...args))
   return file
 }
 
