@@ -69,7 +69,7 @@ async function withMuster(cluster: Cluster, args: readonly string[]): Promise<Te
   const [port, apiPort, kubeconfig] = [await freePort(), await freePort(), await cluster.kubeconfig('muster')]
   const muster = musterServer(cluster, { port, apiPort, kubeconfig, args })
   return {
-    scheduler: await cluster.scheduler(await musterConfig(cluster, muster.url), { gates: false }),
+    scheduler: await cluster.scheduler(await musterConfig(cluster, muster.url, args), { gates: false }),
     extender: muster.process
   }
 }

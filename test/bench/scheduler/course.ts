@@ -25,7 +25,7 @@ export type CourseOptions = {
   readonly nodes: number
   /** Gated members that wait where the way says so. */
   readonly waiting: number
-  /** Further arguments of `muster serve`. */
+  /** Further arguments of `muster serve` and `muster scheduler-config`. */
   readonly musterArgs: readonly string[]
 }
 

@@ -26,7 +26,7 @@ export const usage = `npm run bench -- scheduler [options]
   --rounds N          how often each takes its turn (default 3)
   --pods N            about so many pods a run, in whole gangs (default 500)
   --waiting N         gated members that wait beside the pods of the contestant beside (default 2000)
-  --muster-arg ARG    for muster serve; may be repeated
+  --muster-arg ARG    for muster serve and scheduler-config; may be repeated
   --keep NAME         write NAME.json, NAME.md and a picture (one for each size) into test/bench/results`
 
 const options = {
