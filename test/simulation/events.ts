@@ -43,6 +43,7 @@ const faults: Happenings = {
 
 /** Accidents from outside. */
 const accidents: Happenings = {
+  'a gang is deleted': { weight: 3, happen: deleteGang },
   'a pod is deleted': { weight: 3, happen: removePod },
   'a pod is replaced': { weight: 3, happen: replacePod },
   'a pod fails': { weight: 1, happen: failPod },
@@ -120,6 +121,13 @@ function finishGang({ cluster, chance }: World): void {
   )
   const spec = chance.one(whole)
   if (spec) cluster.finish(spec)
+}
+
+function deleteGang({ cluster, chance }: World): void {
+  const spec = chance.one([...cluster.gangs.values()].filter(({ done }) => !done))
+  if (!spec) return
+  spec.done = true
+  for (const pod of cluster.membersOf(spec)) cluster.remove(pod)
 }
 
 function crashMuster(world: World): void {

@@ -36,6 +36,10 @@ export class Invariants {
   readonly #whole = new Set<string>()
   /** Uids of pods whose binding was carried out without an answer, until somebody looks. */
   readonly #unknown = new Set<string>()
+  /** By path, from where it was watched last. */
+  readonly #versions = new Map<Muster, Map<string, number>>()
+  /** Since when a muster holds more than it tells of. */
+  readonly #leaks = new Map<Muster, number>()
   #seen = -1
 
   constructor(parts: InvariantParts) {
@@ -91,9 +95,28 @@ export class Invariants {
     }
   }
 
+  /** I4: all that is held is held for somebody who is there. What is seen only once may be about to be looked at. */
+  async ledger(): Promise<void> {
+    const { clock, pairs } = this.#parts
+    for (const { muster } of pairs()) {
+      if (!muster?.ready) continue
+      const { share } = await muster.held()
+      const total = muster.state.snapshot().nodes.reduce((sum, { node }) => sum + (node.allocatable.get('cpu') ?? 0), 0)
+      const members = muster.gangs().flatMap(gang => gang.members.map(member => ({ ...member, ...keyed(gang) })))
+      const planned = new Set(members.flatMap(({ key, name, planned }) => (planned === null ? [] : [`${key}/${name}`])))
+      const pods = [...muster.state.pods()].filter(pod => planned.has(`${pod.namespace}/${pod.name}`))
+      const told = pods.reduce((sum, pod) => sum + (pod.shape.requests.get('cpu') ?? 0), 0)
+      if (Math.abs(share * total - told) < 1) this.#leaks.delete(muster)
+      else if (clock.now() - (this.#leaks.get(muster) ?? clock.now()) > leakMs)
+        this.fail(`I4: ${Math.round(share * total)} millicores are held, ${told} of them for members that exist`)
+      else if (!this.#leaks.has(muster)) this.#leaks.set(muster, clock.now())
+    }
+  }
+
   /** Of a write of muster's that leaves now. */
   sent(pair: Pair, request: ApiRequest): void {
     const { resource, part, namespace, name } = targetOf(request.path)
+    if (request.query?.['watch'] === true) this.#watchSent(pair, request)
     if (resource !== 'pods' || name === undefined) return
     const pod = `${namespace}/${name}`
     if (request.method === 'GET') return this.#looked(pod)
@@ -111,6 +134,16 @@ export class Invariants {
     if (!victim || gangNameOf(victim) === '') return false
     const siblings = this.#parts.truth.pods().filter(each => isSibling(each, victim))
     return siblings.some(({ metadata }) => metadata.annotations?.[endingMark] !== undefined)
+  }
+
+  /** S3: what was seen is never taken back, whatever an API server that lags behind lists. */
+  #watchSent({ muster }: Pair, { path, query = {} }: ApiRequest): void {
+    if (!muster) return
+    const known = this.#versions.get(muster) ?? new Map<string, number>()
+    const version = Number(query['resourceVersion'] ?? 0)
+    if (version < (known.get(path) ?? 0))
+      this.fail(`I9: ${path} is watched from ${version}, and ${known.get(path)} was seen`)
+    this.#versions.set(muster, known.set(path, version))
   }
 
   /** C4: its outcome is unknown, and has to be looked at before anybody is told anything. */
@@ -266,6 +299,9 @@ export class Invariants {
   }
 }
 
+const keyed = ({ namespace }: GangReport): { readonly key: string } => ({ key: namespace })
+/** A round of planning is over long before. */
+const leakMs = 2_000
 /** A look takes no longer, once it is answered. */
 const lookMs = 5_000
 const openStates: ReadonlySet<string> = new Set(['gated', 'pending', 'nominated'])

@@ -168,12 +168,14 @@ export class Muster {
     return first
   }
 
-  /** Gangs for which room is held, as a scrape shows it. */
-  async holds(): Promise<number> {
+  /** Gangs for which room is held, and the share of all cores, as a scrape shows them. */
+  async held(): Promise<{ readonly gangs: number; readonly share: number }> {
     // The first gauge of the gangs fills all others when it is collected.
     await this.#registry.getSingleMetric('muster_gangs')?.get()
-    const metric = await this.#registry.getSingleMetric('muster_holds')?.get()
-    return metric?.values[0]?.value ?? 0
+    const gangs = await this.#registry.getSingleMetric('muster_holds')?.get()
+    const ratio = await this.#registry.getSingleMetric('muster_held_ratio')?.get()
+    const cores = ratio?.values.find(({ labels }) => labels['resource'] === 'cpu')
+    return { gangs: gangs?.values[0]?.value ?? 0, share: cores?.value ?? 0 }
   }
 
   #log() {

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { availableParallelism } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Report } from './worker.ts'
 
 export type PoolOptions = {
@@ -11,6 +12,9 @@ export type PoolOptions = {
   readonly env?: Readonly<Record<string, string>>
 }
 
+/** Nothing of who runs the tests; and what was compiled once is not compiled again by each process. */
+const lean = { NODE_OPTIONS: '', NODE_COMPILE_CACHE: join(tmpdir(), 'muster-simulation') }
+
 /** Simulates those seeds in processes of their own. `look` is told of each and answers false to end. */
 export async function simulateAll(
   seeds: Iterator<number>,
@@ -20,7 +24,7 @@ export async function simulateAll(
   const children = Array.from({ length: workers }, () =>
     fork(new URL('./worker.ts', import.meta.url), {
       execArgv: [...execArgv],
-      env: { ...process.env, NODE_OPTIONS: '', ...env }
+      env: { ...process.env, ...lean, ...env }
     })
   )
   let goesOn = true

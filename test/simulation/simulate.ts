@@ -39,6 +39,7 @@ export async function simulate(seed: number, { whole = false } = {}): Promise<Re
   for (let count = chance.between(8, 40); count > 0 && invariants.broken.length === 0; count -= 1) {
     happen(world, weather)
     await world.run(chance.one([0, 3, 10, 30, 100, 500, 1_500, 6_000, 20_000]) ?? 0)
+    await invariants.ledger()
   }
   world.heal(cores)
   await world.run(restMs)
@@ -57,7 +58,7 @@ export async function simulate(seed: number, { whole = false } = {}): Promise<Re
 async function verdict(world: World, weather: Weather): Promise<void> {
   const { invariants, cluster, truth, history, leader, clock } = world
   const pods = truth.pods()
-  const holds = (await leader?.muster?.holds()) ?? 0
+  const holds = (await leader?.muster?.held())?.gangs ?? 0
   if (holds > 0) invariants.fail(`I4: ${holds} gangs still hold room: ${world.held().join()}`)
   const nominated = pods.filter(
     pod =>
