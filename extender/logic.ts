@@ -1,12 +1,16 @@
 import { hostname } from 'node:os'
 import type { Logger } from 'pino'
+import type { Registry } from 'prom-client'
 import { systemClock } from './clock.ts'
 import type { Config } from './config.ts'
 import { Gangs } from './gangs/gangs.ts'
-import type { Life, Logic, WorldPorts } from './gangs/life.ts'
-import type { GangMetrics } from './gangs/metrics.ts'
+import type { Life, Logic } from './gangs/life.ts'
+import type { WorldPorts } from './gangs/ports.ts'
+import { Lives } from './gangs/lives.ts'
+import { type GangMetrics, gangMetrics } from './gangs/metrics.ts'
 import { profilesOf } from './gangs/profiles.ts'
-import type { Quarantine } from './gangs/quarantine.ts'
+import { Quarantine } from './gangs/quarantine.ts'
+import { alone } from './gangs/tenure.ts'
 import type { ApiServer } from './kubernetes/api-server.ts'
 import { Binder } from './kubernetes/binder.ts'
 import { Cache } from './kubernetes/cache.ts'
@@ -36,8 +40,30 @@ export type Surroundings = {
   readonly knew: (minor: number) => void
 }
 
+/** The lives of the logic, and the lease by which they lead where there are replicas; nothing of it runs yet. */
+export function logicOf(
+  surroundings: Surroundings,
+  registry: Registry,
+  onViolation: (error: unknown) => void
+): { readonly lives: Lives; readonly lease: Lease | undefined } {
+  const { log, tracer } = surroundings
+  const [world, ofGangs] = [worldOf(surroundings), gangMetrics(registry)]
+  const quarantine = new Quarantine(systemClock)
+  const lease = leaseOf(surroundings)
+  const lives = new Lives({
+    ...{ clock: systemClock, log, metrics: ofGangs, tenure: lease ?? alone },
+    wasRead: (seconds, leads) => {
+      log.info({ seconds }, leads ? 'ready' : 'ready to take over')
+      tracer?.recovered(seconds)
+    },
+    build: life => build({ ...surroundings, life, world, ofGangs, quarantine }),
+    onViolation
+  })
+  return { lives, lease }
+}
+
 /** Of the kube-scheduler beside this muster, where there are replicas. */
-export function leaseOf({ config: { lease, leaseHolder }, api, log, metrics }: Surroundings): Lease | undefined {
+function leaseOf({ config: { lease, leaseHolder }, api, log, metrics }: Surroundings): Lease | undefined {
   if (!lease) return undefined
   return new Lease({
     ...{ api, clock: systemClock, random: Math.random, log, metrics },
@@ -47,7 +73,7 @@ export function leaseOf({ config: { lease, leaseHolder }, api, log, metrics }: S
 }
 
 /** What writes to the API server; it remembers nothing that a new life must not know. */
-export function worldOf({ api, metrics, log, instance }: Surroundings): WorldPorts {
+function worldOf({ api, metrics, log, instance }: Surroundings): WorldPorts {
   const clock = systemClock
   return {
     binder: new Binder({ api, clock, random: Math.random, metrics }),
@@ -65,7 +91,7 @@ type Birth = Surroundings & {
 }
 
 /** Everything of one life: the picture of the cluster, and what decides on it. */
-export function build(birth: Birth): Logic {
+function build(birth: Birth): Logic {
   const { config, log, metrics, api, projector, tracer, knew, life, world, ofGangs, quarantine } = birth
   const state = new State()
   const surprised = (error: unknown): void => life.surprised(error)

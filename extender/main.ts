@@ -7,16 +7,13 @@ import { systemClock } from './clock.ts'
 import type { Config } from './config.ts'
 import { InvariantViolation, reasonOf } from './errors.ts'
 import { keepsAnnotation } from './gangs/dialects.ts'
-import { Lives } from './gangs/lives.ts'
-import { gangMetrics } from './gangs/metrics.ts'
-import { Quarantine } from './gangs/quarantine.ts'
-import { alone } from './gangs/tenure.ts'
+import type { Lives } from './gangs/lives.ts'
 import { connect } from './kubernetes/connection.ts'
 import type { Lease } from './kubernetes/lease.ts'
 import { kubernetesMetrics } from './kubernetes/metrics.ts'
 import { Projector } from './kubernetes/projections.ts'
 import { Listener } from './listener.ts'
-import { build, leaseOf, worldOf } from './logic.ts'
+import { logicOf } from './logic.ts'
 import { PairHealth } from './telemetry/health.ts'
 import { logger } from './telemetry/logs.ts'
 import { Outlet } from './telemetry/outlet.ts'
@@ -62,18 +59,7 @@ export async function serve(config: Config): Promise<void> {
     instance,
     knew: (minor: number) => void (told.minor = minor)
   }
-  const [world, ofGangs] = [worldOf(surroundings), gangMetrics(registry)]
-  const quarantine = new Quarantine(systemClock)
-  const lease = leaseOf(surroundings)
-  const lives = new Lives({
-    ...{ clock: systemClock, log, metrics: ofGangs, tenure: lease ?? alone },
-    wasRead: (seconds, leads) => {
-      log.info({ seconds }, leads ? 'ready' : 'ready to take over')
-      tracer?.recovered(seconds)
-    },
-    build: life => build({ ...surroundings, life, world, ofGangs, quarantine }),
-    onViolation: end
-  })
+  const { lives, lease } = logicOf(surroundings, registry, end)
   const verbs = {
     gangs: lives,
     refusal: () => lives.refusal,

@@ -7,6 +7,7 @@ export type Fault = {
 const row = (fault: string, shown: Fault['shown']): Fault => ({ fault, shown })
 const kills = (...titles: readonly string[]) => ({ 'conformance/faults.test.ts': titles })
 const stops = (...titles: readonly string[]) => ({ 'conformance/stops.test.ts': titles })
+const pairs = (...titles: readonly string[]) => ({ 'conformance/pairs.test.ts': titles })
 const gangs = (file: string, ...titles: readonly string[]) => ({ [`gangs/${file}.test.ts`]: titles })
 const kubernetes = (file: string, ...titles: readonly string[]) => ({ [`kubernetes/${file}.test.ts`]: titles })
 
@@ -83,7 +84,7 @@ export const faults: Readonly<Record<string, Fault>> = {
   }),
   C8: row('429, with and without Retry-After', {
     ...kubernetes('binder', 'S2.20 S3.30 too many requests', 'S3.12 Retry-After is honoured, inside the deadline'),
-    ...kubernetes('backoff', 'S2.22 what the server asks for is waited, with jitter on top, and no longer than the cap')
+    'backoff.test.ts': ['S2.22 what the server asks for is waited, with jitter on top, and no longer than the cap']
   }),
   C9: row('the client hangs up, or its patience ends, at the barrier', {
     ...stops(
@@ -261,7 +262,7 @@ export const faults: Readonly<Record<string, Fault>> = {
   }),
   P5: row('a victim is replaced under its name', {
     ...kubernetes('writes', 'another uid, as 1.36 says it'),
-    ...gangs('preemption', 'S2.24 S3.30 an eviction whose answer is lost is asked for again, and happens once')
+    ...gangs('preemption', 'S2.24 S3.30 an eviction without a clear answer is asked for again, and happens once')
   }),
   P6: row('a victim is a member of a gang', {
     ...gangs('preemption', 'a gang is a unit: its surplus first, then all of it', '… but no gang is left half evicted')
@@ -318,9 +319,16 @@ export const faults: Readonly<Record<string, Fault>> = {
     'wire-limits.test.ts': ['10,000 gangs leave no series behind, and not much else']
   }),
   O1: row('two musters believe that they lead', {
+    ...pairs('O1 two pairs believe that they lead'),
+    ...gangs(
+      'tenure',
+      'O1 the lease lost with members at the barrier: they hear so at once, and nothing more is written',
+      'O1 no write starts before the term, nor after its end, even where nobody told of the end'
+    ),
     ...kubernetes('binder', 'posts the binding with uid and annotations', 'S3.70 already on another node')
   }),
   O2: row('another kube-scheduler takes over in the middle of a gang', {
+    ...pairs('O2 the leading pair is killed with gangs in flight', 'O2 the leading kube-scheduler alone is killed'),
     ...kills('kube-scheduler killed when 16 of 32 gated members are bound, and restarted')
   }),
   O3: row('the wall clock jumps by an hour', {
@@ -346,9 +354,14 @@ export const faults: Readonly<Record<string, Fault>> = {
       'with a CA of clients, nobody else gets in',
       'of those whom the CA has signed for, only the named ones may call',
       'files that change are used from the next connection on; what cannot be used changes nothing'
+    ],
+    'wire-certs.test.ts': [
+      'rotated ten times under load, and the CA with them, no call fails',
+      'who shows what another CA has signed, or another name, is not let in'
     ]
   }),
   O6: row('SIGTERM with members at the barrier', {
+    ...pairs('O6 a rolling restart under a stream of gangs'),
     'wire-drain.test.ts': [
       'HTTP/2: a bind at the barrier when closing begins gets its answer, and so do the members it waits for',
       'HTTP/1.1: a bind that still waits at the end of the drain hears why',
@@ -357,6 +370,10 @@ export const faults: Readonly<Record<string, Fault>> = {
     ]
   }),
   O7: row('nobody reads the log, or the disk is full', {
+    'telemetry/unread.test.ts': [
+      'O7 gangs are scheduled while nobody reads the log, and the process ends when it is told to',
+      'O7 gangs are scheduled while the disk of the log is full, and lost lines are counted'
+    ],
     'cli/watchdog.test.ts': ['ends it also when nobody reads its log any more']
   }),
   O8: row('muster is down for minutes', {
@@ -401,6 +418,7 @@ export const faults: Readonly<Record<string, Fault>> = {
       'restart',
       'a plan that has begun, from its record: firmly, where it was, under its id',
       'no record that cannot be read: the gang is repaired'
-    )
+    ),
+    ...gangs('records', 'a record of the version before this one is gone on with, under its id')
   })
 }

@@ -149,7 +149,11 @@ export const rules: IFlattenedRuleSet = {
       severity: 'error',
       from: {
         path: '^extender/[^/]+$',
-        pathNot: [shared, sandboxRoots, '^extender/(embed|dry-run|operations|app|main|logic|listener|connections|tls)\\.ts$']
+        pathNot: [
+          shared,
+          sandboxRoots,
+          '^extender/(embed|dry-run|operations|app|main|logic|listener|connections|tls)\\.ts$'
+        ]
       },
       to: {}
     },
@@ -159,7 +163,7 @@ export const rules: IFlattenedRuleSet = {
       severity: 'error',
       from: { path: '^grafana/' },
       to: {
-        pathNot: ['^grafana/', '^extender/(([^/]+/)+metrics|tls)\\.ts$', '^node_modules/'],
+        pathNot: ['^grafana/', '^extender/([a-z/]+/metrics|tls)\\.ts$', '^node_modules/'],
         dependencyTypesNot: ['core'],
         couldNotResolve: false
       }

@@ -2,7 +2,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 const nameOf =
-  /(?:\b(?:test|example|story)\(\s*|\blab, \[\s*|^\s*\[?|^\s*(?:const |[{ ])*(?:name|title)(?: =|:)\s*)(["'`])(.*?)\1\s*(?:[,:\]}]|$)/gm
+  /(?:\b(?:test|example|story|scenario)\(\s*|\blab, \[\s*|^\s*\[?|^\s*(?:const |[{ ])*(?:name|title)(?: =|:)\s*)(["'`])(.*?)\1\s*(?:[,:\]}]|$)/gm
 /** Skipped whatever the machine; what is skipped only where something is missing says so by an expression. */
 const skipped = /^\s*\{\s*(?:skip|todo):\s*(?:true|["'`])/
 

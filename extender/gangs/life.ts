@@ -1,15 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { Gangs } from './gangs.ts'
-import type { Binder, BindLimits, Nominator, Recorder, Terminator } from './ports.ts'
+import type { BindLimits, WorldPorts } from './ports.ts'
 import { epochOf, type Tenure } from './tenure.ts'
-
-/** What the gangs do to the world. */
-export type WorldPorts = {
-  readonly binder: Binder
-  readonly nominator: Nominator
-  readonly terminator: Terminator
-  readonly recorder: Recorder
-}
 
 /** One condition of readiness. */
 export type Condition = { readonly name: string; readonly problem: () => string | undefined }

@@ -119,3 +119,11 @@ export interface Tracer {
 
 /** Told of what nobody expected: the life in which it happened ends, or, for a broken promise to ourselves, the process. */
 export type OnViolation = (error: unknown) => void
+
+/** What the gangs do to the world. */
+export type WorldPorts = {
+  readonly binder: Binder
+  readonly nominator: Nominator
+  readonly terminator: Terminator
+  readonly recorder: Recorder
+}

@@ -4,8 +4,7 @@ import type { Clock } from '../clock.ts'
 import type { State } from '../state.ts'
 import type { Gang } from './gang.ts'
 import type { Ledger } from './ledger.ts'
-import type { WorldPorts } from './life.ts'
-import type { PodRef, SpanName, TracedGang, Tracer } from './ports.ts'
+import type { PodRef, SpanName, TracedGang, Tracer, WorldPorts } from './ports.ts'
 import type { Roster } from './roster.ts'
 
 /** Gangs remembered; one that is forgotten goes on in another trace. */

@@ -1,8 +1,10 @@
 const processes = 'kills, stops or restarts the schedulers and the API server'
+const installed = 'reads the manifests of the tree, which may not be what is installed'
 const nodes = 'makes and deletes fake nodes'
 
 /** The files of scenarios that are not played on any cluster, by what they need besides an API server. */
 export const leftOut: Readonly<Record<string, string>> = {
+  admission: installed,
   consolidation: nodes,
   constraints: nodes,
   contention: `${nodes}, by the hundred`,
@@ -14,13 +16,19 @@ export const leftOut: Readonly<Record<string, string>> = {
   'gang-of-64': `${nodes} and restarts the scheduler`,
   harness: 'tests the local control plane itself',
   main: 'tests the commands of npm run conformance themselves',
-  manifests: 'reads the manifests of the tree, which may not be what is installed',
+  manifests: installed,
+  'missing-rights': installed,
   native: 'needs the feature gates of native gangs',
+  pairs: processes,
   peers: `${nodes} and installs the resource definitions of other schedulers`,
   'peers-faults': processes,
   preemption: nodes,
   proxies: 'counts the calls between kube-scheduler and muster',
-  'sandbox-manifests': 'reads the manifests of the tree, which may not be what is installed',
+  removal: processes,
+  rights: installed,
+  'sandbox-manifests': installed,
   sandboxes: 'runs the sandbox services itself',
+  scope: processes,
+  stops: processes,
   tls: 'starts the schedulers with certificates of its own'
 }

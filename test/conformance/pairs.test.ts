@@ -39,13 +39,6 @@ if (lab) {
     return { leader, heir }
   }
 
-  /** What a muster answers to a kube-scheduler that asks it to bind some pod. */
-  const bindAt = async ({ muster }: Pair): Promise<unknown> => {
-    const body = JSON.stringify({ PodName: 'some', PodNamespace: 'default', PodUID: 'none', Node: 'node-0' })
-    const headers = { 'content-type': 'application/json' }
-    return await (await fetch(`${muster.url}/bind`, { method: 'POST', headers, body })).json()
-  }
-
   const whole = async (namespace: string, gangs: readonly string[]): Promise<void> => {
     const isWhole = () => boundIn(lab, namespace) === gangs.length * size
     await lab.waitFor(`all ${gangs.length} gangs of ${size} are whole`, isWhole, recovery)
@@ -166,4 +159,11 @@ if (lab) {
     await Promise.all(pairs.map(pair => pair.kill()))
     await Promise.all(pairs.map(pair => pair.verbs.stop()))
   })
+}
+
+/** What a muster answers to a kube-scheduler that asks it to bind some pod. */
+async function bindAt({ muster }: Pair): Promise<unknown> {
+  const body = JSON.stringify({ PodName: 'some', PodNamespace: 'default', PodUID: 'none', Node: 'node-0' })
+  const headers = { 'content-type': 'application/json' }
+  return await (await fetch(`${muster.url}/bind`, { method: 'POST', headers, body })).json()
 }

@@ -31,7 +31,12 @@ function definition(group: string, name: string): object {
 const account = 'muster-system/muster'
 const folder = installation(t, ['gates', 'preemption'])
 const lab = await openLab(t, {
-  ...{ audit: true, musterAccount: account, sharedArgs: ['--lease', 'muster-system/muster'], musterArgs: ['--resync', '1h'] },
+  ...{
+    audit: true,
+    musterAccount: account,
+    sharedArgs: ['--lease', 'muster-system/muster'],
+    musterArgs: ['--resync', '1h']
+  },
   async prepare(cluster) {
     await kubectl(cluster, 'apply', '-f', 'manifests/base/namespace.yaml')
     await kubectl(cluster, 'apply', '-k', folder)

@@ -1,6 +1,7 @@
 import { Registry } from 'prom-client'
 import { Gangs } from '../../extender/gangs/gangs.ts'
-import type { Life, Logic, WorldPorts } from '../../extender/gangs/life.ts'
+import type { Life, Logic } from '../../extender/gangs/life.ts'
+import type { WorldPorts } from '../../extender/gangs/ports.ts'
 import { Lives } from '../../extender/gangs/lives.ts'
 import { gangMetrics } from '../../extender/gangs/metrics.ts'
 import { Quarantine } from '../../extender/gangs/quarantine.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { WorldPorts } from '../../extender/gangs/life.ts'
+import type { WorldPorts } from '../../extender/gangs/ports.ts'
 import { Life } from '../../extender/gangs/life.ts'
 import { epochOf, type Tenure } from '../../extender/gangs/tenure.ts'
 import { gang, Rig, type Wrap } from './rig.ts'
