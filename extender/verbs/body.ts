@@ -24,13 +24,14 @@ class BodyRefused extends Error {
 /** The whole body of a request: no more than so much is kept, and nobody is waited for longer than so long. */
 export function readBody(stream: Readable, { limit, declared, patienceMs }: BodyBounds, clock: Clock): Promise<Buffer> {
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>()
-  const tooLarge = new BodyRefused(413, `the body is larger than ${limit} bytes`)
-  if (declared !== undefined && declared > limit) return Promise.reject(tooLarge)
+  // Made when it is needed: an error's stack costs more than all the rest of a call's body.
+  const tooLarge = (): BodyRefused => new BodyRefused(413, `the body is larger than ${limit} bytes`)
+  if (declared !== undefined && declared > limit) return Promise.reject(tooLarge())
   const chunks: Buffer[] = []
   let length = 0
   const onData = (chunk: Buffer): void => {
     length += chunk.length
-    if (length > limit) refuse(tooLarge)
+    if (length > limit) refuse(tooLarge())
     else chunks.push(chunk)
   }
   const onEnd = (): void => {

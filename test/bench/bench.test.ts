@@ -77,6 +77,7 @@ t.test('loads are whole gangs, asked for in each way', async t => {
   t.same(loadOf(64, 500), { size: 64, pods: 512 })
   t.same(loadOf(512, 100), { size: 512, pods: 512 }, 'one at least')
   t.equal(titleOf(loadOf(10, 1_000)), '100 gangs of 10')
+  t.equal(titleOf(loadOf(512, 1)), 'a gang of 512')
   t.equal(titleOf(loadOf(1, 1_000)), '1,000 single pods')
   const load = loadOf(3, 6)
   for (const way of ['loose', 'native', 'ungated', 'gated'] as const) {

@@ -9,7 +9,9 @@ export type Load = { readonly size: number; readonly pods: number }
 /** As the tables call it. */
 export function titleOf({ size, pods }: Load): string {
   const count = pods.toLocaleString('en')
-  return size === 1 ? `${count} single pods` : `${(pods / size).toLocaleString('en')} gangs of ${size}`
+  const gangs = pods / size
+  if (size === 1) return `${count} single pods`
+  return gangs === 1 ? `a gang of ${size}` : `${gangs.toLocaleString('en')} gangs of ${size}`
 }
 
 /** Whole gangs, as many as come nearest to so many pods, at least one. */
