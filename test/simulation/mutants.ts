@@ -30,12 +30,6 @@ export const mutants: readonly Mutant[] = [
     to: 'deadline: asked + bindTimeoutMs + 10_000'
   },
   {
-    name: 'bindings go on when kube-scheduler has hung up',
-    file: `${kubernetes}/binder.ts`,
-    from: '!limits.signal?.aborted && this.#left(limits)',
-    to: 'this.#left(limits)'
-  },
-  {
     name: 'a deleted member keeps its hold',
     file: `${gangs}/keeper.ts`,
     from: '      ledger.releaseMember(uid)\n      barrier.leave(gang.key, uid,',
@@ -46,12 +40,6 @@ export const mutants: readonly Mutant[] = [
     file: `${gangs}/keeper.ts`,
     from: "    this.withdraw(key, 'all its members are gone')\n",
     to: ''
-  },
-  {
-    name: 'holds never expire',
-    file: `${gangs}/keeper.ts`,
-    from: 'else if (clock.now() >= hold.expiresAt) {',
-    to: 'else if (clock.now() >= hold.expiresAt + 1e9) {'
   },
   {
     name: 'the barrier opens one member too early',
@@ -78,28 +66,10 @@ export const mutants: readonly Mutant[] = [
     to: 'this.#write(hold, call, {})'
   },
   {
-    name: 'what is recorded is not taken over',
-    file: `${gangs}/adoption.ts`,
-    from: 'return placed(gang) > 0 ? fromRecord(gang) : fromNominations(gang)',
-    to: 'return placed(gang) > 0 ? undefined : fromNominations(gang)'
-  },
-  {
-    name: 'the oldest record counts',
-    file: `${gangs}/adoption.ts`,
-    from: 'return epochB - epochA || countB - countA',
-    to: 'return epochA - epochB || countA - countB'
-  },
-  {
     name: 'a lost answer is a failure',
     file: `${kubernetes}/bind-attempt.ts`,
     from: 'return wasNotSent(error) ? { retryAfterMs: 0 } : this.#lost()',
     to: "return { outcome: 'late', message: 'lost' }"
-  },
-  {
-    name: 'an unknown outcome is a failure',
-    file: `${gangs}/commit.ts`,
-    from: '        this.#unknown.add(pod.uid)\n',
-    to: '        this.#unfirm(hold)\n'
   },
   {
     name: 'a conflict is success',
@@ -118,12 +88,6 @@ export const mutants: readonly Mutant[] = [
     file: `${gangs}/bodies.ts`,
     from: 'pods.filter(pod => outranks(rank, rankOf(pod)))',
     to: 'pods.filter(pod => !outranks(rankOf(pod), rank))'
-  },
-  {
-    name: 'evictions begin although their plan is given up',
-    file: `${gangs}/evictions.ts`,
-    from: 'track.isSent = purpose.isWanted()',
-    to: 'track.isSent = true'
   },
   {
     name: 'members are nominated before their victims have left',
@@ -150,16 +114,10 @@ export const mutants: readonly Mutant[] = [
     to: ''
   },
   {
-    name: 'ordinary pods may take held room',
-    file: `${gangs}/guard.ts`,
-    from: 'return hold.firm || !outranks(this.#parts.rankOf(pod), hold.rank)',
-    to: 'return false'
-  },
-  {
     name: 'a list that is older than what was seen is believed',
     file: `${kubernetes}/reflector.ts`,
     from: 'this.#version !== undefined && isOlder(end.resourceVersion, this.#version)',
-    to: 'this.#version === undefined'
+    to: 'false'
   },
   {
     name: 'a version that is too old is asked for again',
@@ -168,34 +126,10 @@ export const mutants: readonly Mutant[] = [
     to: "      case 'expired':\n"
   },
   {
-    name: 'a silent watch is believed for ever',
-    file: `${kubernetes}/watch.ts`,
-    from: '    this.bit = true\n    this.#abort()',
-    to: '    this.bit = true'
-  },
-  {
     name: 'members are let go before their nominations are seen',
     file: `${gangs}/reconciler.ts`,
     from: 'if (gated.some(pod => pod.nominatedNodeName !== plannedNode(pod.uid))) return',
     to: ''
-  },
-  {
-    name: 'nominations of a withdrawn plan stay',
-    file: `${gangs}/reconciler.ts`,
-    from: '    if (pod.nominatedNodeName === node) return\n',
-    to: '    if (pod.nominatedNodeName === node || node === undefined) return\n'
-  },
-  {
-    name: 'a node that is gone keeps its holds',
-    file: `${gangs}/coordinator.ts`,
-    from: 'if (this.#started) this.#parts.keeper.checkNode(name)',
-    to: ''
-  },
-  {
-    name: 'a plan may bind where it was planned before',
-    file: `${gangs}/commit.ts`,
-    from: 'return found?.claim.node === node ? found.hold : undefined',
-    to: 'return found?.hold'
   },
   {
     name: 'gangs of one name are one gang, whatever their namespaces',
