@@ -24,12 +24,6 @@ export const mutants: readonly Mutant[] = [
     to: 'deleteOptions: {}'
   },
   {
-    name: 'bindings begin after the deadline',
-    file: `${gangs}/gangs.ts`,
-    from: 'deadline: asked + bindTimeoutMs - writeMarginMs',
-    to: 'deadline: asked + bindTimeoutMs + 10_000'
-  },
-  {
     name: 'a deleted member keeps its hold',
     file: `${gangs}/keeper.ts`,
     from: '      ledger.releaseMember(uid)\n      barrier.leave(gang.key, uid,',
