@@ -24,6 +24,20 @@ export const rules: IFlattenedRuleSet = {
       to: { pathNot: ['^extender/$1/', shared, outside], dependencyTypesNot: ['core'], couldNotResolve: false }
     },
     {
+      name: 'membership-knows-no-plans',
+      comment: 'Who is a member of what follows from the pods alone.',
+      severity: 'error',
+      from: { path: '^extender/gangs/membership/' },
+      to: { path: '^extender/gangs/', pathNot: '^extender/gangs/membership/' }
+    },
+    {
+      name: 'effects-do-not-plan',
+      comment: 'What is done follows from what is held; who plans is told, and never asked.',
+      severity: 'error',
+      from: { path: '^extender/gangs/effects/' },
+      to: { path: '^extender/gangs/(planning|lives|telling)/' }
+    },
+    {
       name: 'cli-imports-main',
       comment:
         'A command may start the extender, the embedded cluster or a service of the sandboxes, or plan on paper.',

@@ -85,7 +85,7 @@ t.test('the shipped configurations are what muster scheduler-config prints', asy
 
 t.test('whatever makes a pod a member of a gang is marked with --scope gangs', async t => {
   const policy = read('manifests/components/scope-gangs/policy.yaml')
-  const [, table = ''] = read('extender/gangs/dialects/table.ts').split('export const dialects')
+  const [, table = ''] = read('extender/gangs/membership/dialects/table.ts').split('export const dialects')
   const groups = table.matchAll(/group: ([\s\S]*?)(?=\n {4}[a-z]+:|, completed)/g)
   const keys = [...groups].flatMap(([, text = '']) => [...text.matchAll(/(?:annotation|label)\('([^']+)'/g)])
   const beside = ['spark-app-id', 'leaderworkerset.sigs.k8s.io/group-index', 'ray.io/gang-scheduling-enabled']

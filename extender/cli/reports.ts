@@ -1,4 +1,4 @@
-/** What the human API answers, as far as the command line shows it; `extender/gangs/report.ts` makes it. */
+/** What the human API answers, as far as the command line shows it; `extender/gangs/telling/report.ts` makes it. */
 export type GangReport = {
   readonly namespace: string
   readonly name: string

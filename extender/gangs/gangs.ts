@@ -1,16 +1,16 @@
 import type { Pod } from '../../policies/types.ts'
 import { assemble, type GangsParts } from './assembly.ts'
-import type { Bodies } from './bodies.ts'
-import type { Commit } from './commit.ts'
+import type { Bodies } from './planning/bodies.ts'
+import type { Commit } from './effects/commit.ts'
 import type { Coordinator } from './coordinator.ts'
-import { survives } from './quorum.ts'
-import type { Guard } from './guard.ts'
+import { survives } from './membership/quorum.ts'
+import type { Guard } from './effects/guard.ts'
 import type { Keeper } from './keeper.ts'
 import type { Ledger } from './ledger.ts'
 import type { TracedGang } from './ports.ts'
-import { Reports } from './report.ts'
-import type { Roster } from './roster.ts'
-import type { GangTraces } from './tracing.ts'
+import { Reports } from './telling/report.ts'
+import type { Roster } from './membership/roster.ts'
+import type { GangTraces } from './telling/tracing.ts'
 
 /** The barrier ends so long before kube-scheduler's patience does, so that what was let through can still be written. */
 const barrierMarginMs = 5_000

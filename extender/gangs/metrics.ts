@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
-import { gangStates } from './gang.ts'
+import { gangStates } from './membership/gang.ts'
 
 const seconds = (first: number, count: number): number[] => Array.from({ length: count }, (_, i) => first * 2 ** i)
 

@@ -1,13 +1,13 @@
 import { KeptOrder } from '../../policies/kept-order.ts'
 import type { Waiting } from '../../policies/order.ts'
 import type { Explanation } from '../../policies/plan.ts'
-import type { Crowd } from './crowd.ts'
-import { placeable, placed, satisfied, type Gang } from './gang.ts'
-import { isDegraded } from './quorum.ts'
+import type { Crowd } from './planning/crowd.ts'
+import { placeable, placed, satisfied, type Gang } from './membership/gang.ts'
+import { isDegraded } from './membership/quorum.ts'
 import type { Keeper } from './keeper.ts'
 import type { Ledger } from './ledger.ts'
-import type { Patience } from './patience.ts'
-import type { Roster } from './roster.ts'
+import type { Patience } from './effects/patience.ts'
+import type { Roster } from './membership/roster.ts'
 
 export type QueueParts = {
   readonly roster: Roster

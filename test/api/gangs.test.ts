@@ -2,18 +2,24 @@ import Fastify from 'fastify'
 import t from 'tap'
 import { gangRoutes, type Reports } from '../../extender/api/gangs.ts'
 
-const job = { namespace: 'default', name: 'job', state: 'running' }
-const train = { namespace: 'training', name: 'job', state: 'waiting' }
-const worker = { namespace: 'training', name: 'worker-0', explanation: 'why' }
+const job = { namespace: 'default', name: 'job', state: 'running', plan: null }
+const train = { namespace: 'training', name: 'job', state: 'waiting', plan: null }
+const urgent = {
+  ...{ namespace: 'training', name: 'urgent', state: 'planned' },
+  plan: { id: '1-1', leaving: ['payroll/secret-0', 'training/worker-9', 'training-2/secret-1'] }
+}
+const toldOfUrgent = { ...urgent, plan: { id: '1-1', leaving: ['training/worker-9'], leavingElsewhere: 2 } }
+const worker = { namespace: 'training', name: 'worker-0', explanation: 'why', gang: null }
+const member = { namespace: 'training', name: 'urgent-0', explanation: 'why', gang: urgent }
 const reports: Reports = {
-  gangs: () => [job, train],
-  gang: (namespace, name) => [job, train].find(gang => gang.namespace === namespace && gang.name === name),
-  pod: (namespace, name) => (namespace === worker.namespace && name === worker.name ? worker : undefined)
+  gangs: () => [job, train, urgent],
+  gang: (namespace, name) => [job, train, urgent].find(gang => gang.namespace === namespace && gang.name === name),
+  pod: (namespace, name) => [worker, member].find(pod => pod.namespace === namespace && pod.name === name)
 }
 
 const cases: Record<string, { url: string; status?: number; want: object }> = {
-  'all gangs, of every namespace': { url: '/gangs', want: { gangs: [job, train] } },
-  'those of one namespace': { url: '/gangs?namespace=training', want: { gangs: [train] } },
+  'all gangs, of every namespace': { url: '/gangs', want: { gangs: [job, train, toldOfUrgent] } },
+  'those of one namespace': { url: '/gangs?namespace=training', want: { gangs: [train, toldOfUrgent] } },
   'those of a namespace that has none': { url: '/gangs?namespace=none', want: { gangs: [] } },
   'one gang, of the default namespace': { url: '/gangs/job', want: job },
   'one gang, of that namespace': { url: '/gangs/job?namespace=training', want: train },
@@ -21,6 +27,14 @@ const cases: Record<string, { url: string; status?: number; want: object }> = {
     url: '/gangs/none',
     status: 404,
     want: { error: 'no gang none in namespace default' }
+  },
+  'who leaves for a gang, of other namespaces only how many': {
+    url: '/gangs/urgent?namespace=training',
+    want: toldOfUrgent
+  },
+  'the same of a member': {
+    url: '/explain/urgent-0?namespace=training',
+    want: { ...member, gang: toldOfUrgent }
   },
   'why a pod waits': { url: '/explain/worker-0?namespace=training', want: worker },
   'a pod of another namespace': {

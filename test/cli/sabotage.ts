@@ -1,5 +1,5 @@
 /** Loaded in front of a `muster serve`: its logic fails once, at the first plan for a gang with this name. */
-import { Planning } from '../../extender/gangs/planning.ts'
+import { Planning } from '../../extender/gangs/planning/planning.ts'
 
 // oxlint-disable-next-line typescript/unbound-method -- it is called on the instance again
 const { attempt } = Planning.prototype

@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { WorldPorts } from '../../extender/gangs/ports.ts'
-import { Life } from '../../extender/gangs/life.ts'
-import { epochOf, type Tenure } from '../../extender/gangs/tenure.ts'
+import { Life } from '../../extender/gangs/lives/life.ts'
+import { epochOf, type Tenure } from '../../extender/gangs/lives/tenure.ts'
 import { gang, Rig, type Wrap } from './rig.ts'
 import { VirtualClock } from './virtual-clock.ts'
 

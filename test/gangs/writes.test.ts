@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Log } from '../../extender/gangs/ports.ts'
-import { WriteQueue } from '../../extender/gangs/write-queue.ts'
+import { WriteQueue } from '../../extender/gangs/effects/write-queue.ts'
 import { customScheduler, muster } from '../../policies/index.ts'
 import { nodes, pod, pods, type PodBuilder } from '../builders.ts'
 import { harness } from './harness.ts'

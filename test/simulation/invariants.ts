@@ -1,5 +1,5 @@
 import type { KubeObject } from '../../extender/embedded/store/objects.ts'
-import type { GangReport } from '../../extender/gangs/report.ts'
+import type { GangReport } from '../../extender/gangs/telling/report.ts'
 import { object, text } from '../../extender/json.ts'
 import type { ApiRequest, ApiResponse } from '../../extender/kubernetes/api-server.ts'
 import { endingMark } from '../../policies/names.ts'

@@ -37,25 +37,25 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'the barrier opens one member too early',
-    file: `${gangs}/quorum.ts`,
+    file: `${gangs}/membership/quorum.ts`,
     from: 'return missing(gang, also).length === 0',
     to: 'return missing({ ...gang, minMember: gang.minMember - 1 }, also).length === 0'
   },
   {
     name: 'the barrier opens at once',
-    file: `${gangs}/commit.ts`,
+    file: `${gangs}/effects/commit.ts`,
     from: 'if (!(hold.firm && placed(gang) > 0) && !isWhole(gang, waiting)) return',
     to: ''
   },
   {
     name: 'the others are bound beside the first',
-    file: `${gangs}/commit.ts`,
+    file: `${gangs}/effects/commit.ts`,
     from: 'if (!(await first.bound)) return',
     to: 'if (first.started && !(await first.bound)) return'
   },
   {
     name: 'the first binding carries no plan',
-    file: `${gangs}/commit.ts`,
+    file: `${gangs}/effects/commit.ts`,
     from: 'this.#write(hold, call, recordOf(hold))',
     to: 'this.#write(hold, call, {})'
   },
@@ -79,7 +79,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'equals are evicted',
-    file: `${gangs}/bodies.ts`,
+    file: `${gangs}/planning/bodies.ts`,
     from: 'pods.filter(pod => outranks(rank, rankOf(pod)))',
     to: 'pods.filter(pod => !outranks(rankOf(pod), rank))'
   },
@@ -91,7 +91,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'room that is held for others counts as free',
-    file: `${gangs}/rooms.ts`,
+    file: `${gangs}/planning/rooms.ts`,
     from: 'ledger.claims(hold => hold.gang !== gang.key && which(hold))',
     to: 'ledger.claims(() => false)'
   },
@@ -121,13 +121,13 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'members are let go before their nominations are seen',
-    file: `${gangs}/reconciler.ts`,
+    file: `${gangs}/effects/reconciler.ts`,
     from: 'if (gated.some(pod => pod.nominatedNodeName !== plannedNode(pod.uid))) return',
     to: ''
   },
   {
     name: 'gangs of one name are one gang, whatever their namespaces',
-    file: `${gangs}/dialects.ts`,
+    file: `${gangs}/membership/dialects.ts`,
     from: 'key: `${pod.namespace}/${row.dialect}/${named.id}`',
     to: 'key: `all/${row.dialect}/${named.id}`'
   }

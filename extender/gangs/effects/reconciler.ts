@@ -1,0 +1,202 @@
+import { gangGate, touched } from '../../../policies/names.ts'
+import { nameOf } from '../../../policies/text.ts'
+import type { Pod } from '../../../policies/types.ts'
+import type { Clock, Random } from '../../clock.ts'
+import { reasonOf } from '../../errors.ts'
+import { backoff } from '../../backoff.ts'
+import { gatedByMuster } from '../membership/dialects.ts'
+import { placeable, type Gang } from '../membership/gang.ts'
+import type { Log, Nominator, Terminator, WriteResult } from '../ports.ts'
+import type { Rights } from '../rights.ts'
+import type { WriteQueue } from './write-queue.ts'
+
+/** How long the watch may take to show a write before it is made again. */
+const confirmMs = 5_000
+const again = { first: 250, most: 10_000 }
+/** So long without a setback, and the next one is the first again. */
+const calmMs = 60_000
+
+/** What we did to one pod and have not seen the end of. */
+type Track = {
+  /** The nomination that we wrote last; undefined before the first. */
+  written: { readonly node: string | undefined; readonly at: number; seen: boolean } | undefined
+  ungatedAt: number | undefined
+  /** kube-scheduler was told again of a nomination that a former life wrote. */
+  touched: boolean
+  writing: boolean
+  /** Writes that failed, or were undone by others, in a row; calm ends the row. */
+  setbacks: number
+  setBackAt: number
+  notBefore: number
+}
+
+export type ReconcilerParts = {
+  readonly nominator: Nominator
+  readonly terminator: Pick<Terminator, 'mark'>
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly writes: WriteQueue
+  /** The node where the pod's room is held; undefined while it is in no plan. */
+  readonly plannedNode: (uid: string) => string | undefined
+  /** The node that it is to be nominated for: the planned one, for some before its room is free. */
+  readonly nominee: (pod: Pod) => string | undefined
+  readonly epoch: () => number
+  /** At the barrier, or being bound: kube-scheduler has the pod on its node already, so a nomination would only cost a write. */
+  readonly arrived: (uid: string) => boolean
+  readonly rights: Rights
+  readonly withdraw: (gang: string, cause: string) => void
+  /** Look at the gang again: a write has ended, or a moment has come. */
+  readonly revisit: (gang: string) => void
+}
+
+/**
+ * Makes the API show what is planned: nominate, ungate together, clear. Level-triggered: it compares what is wanted
+ * with what was observed, as often as it is asked; others may set and erase nominations at any time.
+ */
+export class Reconciler {
+  readonly #parts: ReconcilerParts
+  readonly #tracks = new Map<string, Track>()
+
+  constructor(parts: ReconcilerParts) {
+    this.#parts = parts
+  }
+
+  /** Starts whatever writes the gang needs now. */
+  reconcile(gang: Gang): void {
+    const { plannedNode } = this.#parts
+    const members = placeable(gang)
+    for (const pod of members) this.#nominate(gang.key, pod)
+    // Together: a gated member is let go only once every planned member's nomination was seen.
+    const gated = members.filter(pod => gatedByMuster(pod) && plannedNode(pod.uid) !== undefined)
+    const isShown = gated.length > 0 && gated.every(pod => pod.nominatedNodeName === plannedNode(pod.uid))
+    if (isShown) for (const pod of gated) this.#ungate(gang.key, pod)
+    else for (const pod of members.filter(gatedByMuster)) this.#touch(gang.key, pod)
+  }
+
+  /** Every version of the pod that the watch shows passes here, so that no short-lived nomination is overlooked. */
+  observe(pod: Pod): void {
+    const written = this.#tracks.get(pod.uid)?.written
+    if (written && written.node === pod.nominatedNodeName) written.seen = true
+  }
+
+  /** The pod is gone or on its node. */
+  forget(uid: string): void {
+    this.#tracks.delete(uid)
+  }
+
+  #nominate(gang: string, pod: Pod): void {
+    const node = this.#parts.nominee(pod)
+    if (pod.nominatedNodeName === node) return
+    const track = this.#track(pod.uid)
+    if (track.writing || this.#parts.arrived(pod.uid) || this.#mustWait(gang, track, node)) return
+    const isStale = (): boolean => this.#parts.nominee(pod) !== node
+    this.#write(gang, pod, isStale, async () => {
+      const result = await this.#parts.nominator.nominate(pod, node)
+      if (result.outcome === 'done') track.written = { node, at: this.#parts.clock.now(), seen: false }
+      return result
+    })
+  }
+
+  /** Whether this nomination was written and is not seen yet, or was undone too often to be written again at once. */
+  #mustWait(gang: string, track: Track, node: string | undefined): boolean {
+    const now = this.#parts.clock.now()
+    const same = track.written?.node === node ? track.written : undefined
+    if (same && !same.seen && now - same.at < confirmMs) return true
+    // Somebody undid what we wrote: once may be a failed attempt, again and again is a fight, which must stay cheap.
+    if (same?.seen) {
+      same.seen = false
+      this.#setBack(track)
+    }
+    if (now >= track.notBefore) return false
+    this.#revisitIn(gang, track.notBefore - now)
+    return true
+  }
+
+  #ungate(gang: string, pod: Pod): void {
+    const track = this.#track(pod.uid)
+    const now = this.#parts.clock.now()
+    const pending = track.ungatedAt !== undefined && now - track.ungatedAt < confirmMs
+    if (track.writing || pending || now < track.notBefore) return
+    const node = this.#parts.plannedNode(pod.uid)
+    const isStale = (): boolean => this.#parts.plannedNode(pod.uid) !== node
+    this.#write(gang, pod, isStale, async () => {
+      const result = await this.#parts.nominator.ungate(pod, gangGate)
+      if (result.outcome === 'done') track.ungatedAt = this.#parts.clock.now()
+      // What cannot be let go must not hold room.
+      if (result.outcome === 'failed' && result.forbidden)
+        this.#parts.withdraw(gang, this.#parts.rights.forbidden('ungate', pod.namespace, result.message))
+      return result
+    })
+  }
+
+  /** A kube-scheduler that came later than the nomination of a gated pod keeps no room for it until the pod changes. */
+  #touch(gang: string, pod: Pod): void {
+    const { nominee, terminator, epoch } = this.#parts
+    const track = this.#track(pod.uid)
+    const node = nominee(pod)
+    const isOwn = track.written !== undefined || track.touched
+    if (isOwn || track.writing || node === undefined || pod.nominatedNodeName !== node) return
+    this.#write(
+      gang,
+      pod,
+      () => nominee(pod) !== node,
+      async () => {
+        const result = await terminator.mark(pod, touched, String(epoch()))
+        track.touched = result.outcome === 'done'
+        return result
+      }
+    )
+  }
+
+  #write(gang: string, pod: Pod, isStale: () => boolean, write: () => Promise<WriteResult>): void {
+    const track = this.#track(pod.uid)
+    track.writing = true
+    this.#parts.writes.push(async () => {
+      // The plan may have changed while the write waited for its turn.
+      const stale = isStale()
+      const result = stale ? { outcome: 'conflict' as const } : await write().catch(failed)
+      track.writing = false
+      if (result.outcome === 'failed') {
+        this.#setBack(track, result.retryAfterMs)
+        this.#parts.log.warn({ pod: nameOf(pod), reason: result.message }, 'a write failed; retrying')
+        this.#revisitIn(gang, track.notBefore - this.#parts.clock.now())
+      }
+      // The watch may have shown the write before its answer came; and should it never show it (a relist can swallow
+      // it), the later look finds out.
+      else for (const ms of stale ? [0] : [0, confirmMs]) this.#revisitIn(gang, ms)
+    })
+  }
+
+  #setBack(track: Track, retryAfterMs = 0): void {
+    // The first setback is repaired at once: it is the ordinary end of a failed binding.
+    const now = this.#parts.clock.now()
+    if (now - track.setBackAt > calmMs) track.setbacks = 0
+    track.setBackAt = now
+    const wait = track.setbacks === 0 ? 0 : backoff(again, track.setbacks, this.#parts.random)
+    track.setbacks += 1
+    track.notBefore = now + Math.max(wait, retryAfterMs)
+  }
+
+  #revisitIn(gang: string, ms: number): void {
+    this.#parts.clock.after(Math.max(0, ms), () => this.#parts.revisit(gang))
+  }
+
+  #track(uid: string): Track {
+    const known = this.#tracks.get(uid)
+    if (known) return known
+    const track = {
+      written: undefined,
+      ungatedAt: undefined,
+      touched: false,
+      writing: false,
+      setbacks: 0,
+      setBackAt: 0,
+      notBefore: 0
+    }
+    this.#tracks.set(uid, track)
+    return track
+  }
+}
+
+const failed = (error: unknown): WriteResult => ({ outcome: 'failed', message: reasonOf(error) })
