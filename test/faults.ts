@@ -301,6 +301,7 @@ export const faults: Readonly<Record<string, Fault>> = {
     'fuzz/annotations.test.ts': ['whatever stands in annotations and labels makes a gang, a refusal or nothing']
   }),
   H5: row('lone surrogates, oversized texts, deep nests, a key twice', {
+    ...gangs('tenants', 'what a tenant writes forges no line of the log and fills none'),
     'wire-hostile.test.ts': [
       'lone surrogates',
       'objects in objects',

@@ -1,6 +1,7 @@
 /** What one tenant can do to muster and to others, and what it hears of them. */
 import t from 'tap'
 import { node, nodes, pod, pods, type NodeBuilder, type PodBuilder } from '../builders.ts'
+import { logger } from '../../extender/telemetry/logs.ts'
 import { harness, type Harness } from './harness.ts'
 
 const slot = (each: NodeBuilder): NodeBuilder => each.cpu(1)
@@ -92,4 +93,28 @@ t.test('advice who would have to move is for its own namespace', async t => {
   await h.run(2_000)
   t.match(h.gang('b', 'secret').reason, /it would fit if secret\/payroll-\d moved/)
   t.notMatch(heard(h, 'ns'), /payroll/)
+})
+
+t.test('what a tenant writes forges no line of the log and fills none', async t => {
+  const evil = `a\n{"level":60,"msg":"forged"}\u001b[2J${'x'.repeat(200_000)}`
+  for (const logMode of ['production', 'development'] as const) {
+    const lines: string[] = []
+    const log = logger({ logMode, logLevel: 'trace' }, { write: text => lines.push(text) })
+    const bad = (each: PodBuilder): PodBuilder =>
+      member(
+        'a',
+        2
+      )(each)
+        .annotation('muster.dev/min-member', evil)
+        .annotation('muster.dev/gang', evil)
+        .annotation('muster.dev/priority', evil)
+    const h = harness({ log, nodes: nodes(2, 'n', slot), pods: pods(2, 'a', bad) })
+    await h.run(2_000)
+    const said = [...lines.map(line => line.trimEnd()), ...h.notices.map(({ note }) => note)]
+    t.ok(h.notices.length > 0, 'it is told what is wrong')
+    t.ok(
+      said.every(text => text.length < 1_000 && !/[\n\u001b]/.test(text)),
+      logMode
+    )
+  }
 })

@@ -144,7 +144,7 @@ export function gangOf(
     key: declared.key,
     namespace: declared.namespace,
     dialect: declared.dialect,
-    name: declared.name,
+    name: shownName(declared.name),
     members,
     problem: terms.problem ?? mixture(members, profiles) ?? unasked(members, profiles),
     profile,
@@ -210,4 +210,9 @@ function misread(pods: readonly Pod[]): string | undefined {
       return `the annotation priority of ${pod.name} must be an integer, such as 100; ${quoted(text)} counts as 0`
   }
   return undefined
+}
+
+/** A name that no object may bear is said like any text of its tenant: on one line, and cut. */
+function shownName(name: string): string {
+  return name.length > 253 || /[^\w./-]/.test(name) ? JSON.stringify(name.slice(0, 80)) : name
 }
