@@ -20,11 +20,11 @@ async function running(t: Test, build = buildApp, checks: readonly Check[] = [])
   const lines: string[] = []
   const verbs = recorded()
   const registry = new Registry()
-  const reports: AppParts['reports'] = {
-    gangs: () => [{ namespace: 'default', name: 'job' }],
+  const reports = {
+    gangs: () => [{ namespace: 'default', name: 'job', plan: null }],
     gang: () => undefined,
-    pod: (namespace, name) => ({ namespace, name })
-  }
+    pod: (namespace: string, name: string) => ({ namespace, name, gang: null })
+  } satisfies AppParts['reports']
   const logger = pino({ level: 'info', base: null }, { write: (line: string) => void lines.push(line) })
   const listener = new Listener({ what: 'extender', log: { info: () => {}, warn: () => {} } })
   const clock = new ManualClock()
@@ -308,7 +308,7 @@ t.test('every call is counted and timed, by verb and outcome', async t => {
 t.test('the human API has no verbs, and the verbs no human API', async t => {
   const api = await running(t, buildApi)
   t.match(await api.call('POST', '/filter', argsBody([])), { status: 404 })
-  t.strictSame((await api.call('GET', '/gangs')).is(), { gangs: [{ namespace: 'default', name: 'job' }] })
+  t.strictSame((await api.call('GET', '/gangs')).is(), { gangs: [{ namespace: 'default', name: 'job', plan: null }] })
   for (const path of ['/livez', '/readyz', '/metrics']) t.match(await api.call('GET', path), { status: 200 })
   const { call } = await running(t)
   t.match(await call('GET', '/gangs'), { status: 404, text: '{"error":"muster has no GET /gangs"}' })
@@ -332,6 +332,7 @@ t.test('the longest name of a pod can be asked for', async t => {
   const name = 'p'.repeat(253)
   t.strictSame((await call('GET', `/explain/${name}?namespace=${podJson.metadata.namespace}`)).is(), {
     namespace: 'training',
-    name
+    name,
+    gang: null
   })
 })

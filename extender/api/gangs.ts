@@ -39,7 +39,7 @@ export function gangRoutes(app: FastifyInstance, reports: Reports): void {
 }
 
 /** Who leaves of other namespaces is only counted. */
-function told(gang: Gang): Gang {
+export function told(gang: Gang): Gang {
   const { namespace, plan } = gang
   if (!plan) return gang
   const leaving = plan.leaving.filter(name => name.startsWith(`${namespace}/`))
