@@ -13,7 +13,7 @@ import { cleared, type Hold, type Ledger } from './ledger.ts'
 import { Lingering, type Nominee } from './lingering.ts'
 import type { Moves } from './planning/moves.ts'
 import { overfull } from './planning/overfull.ts'
-import type { Refusals } from './planning/refusals.ts'
+import type { Refusal, Refusals } from './planning/refusals.ts'
 
 /** When to look whether a suspicion has been met with silence; see refusals.ts. */
 const silenceMs = 3_100
@@ -116,11 +116,12 @@ export class Keeper {
   }
 
   /** What kube-scheduler has taken of the gang, seen from a node that it refuses to one more member. */
-  #taken(hold: Hold, node: string): { readonly siblings: number; readonly uneven: boolean } {
+  #taken(hold: Hold, node: string): Pick<Refusal, 'siblings' | 'uneven' | 'toCome'> {
     const siblings = this.#siblings(hold, node)
     const toCome = [...hold.claims.values()].filter(claim => !this.#parts.commit.has(claim.pod.uid))
-    const elsewhere = new Set(toCome.map(claim => claim.node).filter(other => other !== node))
-    return { siblings, uneven: [...elsewhere].some(other => this.#siblings(hold, other) < siblings) }
+    const elsewhere = toCome.map(claim => claim.node).filter(other => other !== node)
+    const uneven = elsewhere.some(other => this.#siblings(hold, other) < siblings)
+    return { siblings, uneven, toCome: elsewhere.length }
   }
 
   /** Members of the gang that kube-scheduler took on that node: they stand there, or wait to be bound. */

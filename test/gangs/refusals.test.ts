@@ -103,6 +103,16 @@ t.test('a refusal when all nodes are filled evenly is a matter of number', async
   t.strictSame([h.gang('a').state, h.held], ['waiting', []])
 })
 
+t.test('what was said before others came is a matter of order, when nothing is said after', async t => {
+  const h = await dealt()
+  h.gangs.refusedInTree(h.pod('a-2'), 'n-0', [])
+  await h.run(100)
+  void h.bind('a-1', 'n-1')
+  void h.bind('a-3', 'n-1')
+  await h.run(3_500)
+  t.strictSame(h.held, ['a-0@n-0', 'a-1@n-1', 'a-2@n-0', 'a-3@n-1'], 'planned as before, so that it is asked again')
+})
+
 t.test('a gang that is refused out of order again and again is not asked for ever', async t => {
   const h = await dealt()
   for (let time = 0; time < 9; time++) {

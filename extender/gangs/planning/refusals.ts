@@ -24,9 +24,11 @@ export type Refusal = {
   readonly siblings: number
   /** Members are still to come to other nodes, where fewer stand by now: it may be no more than their order. */
   readonly uneven: boolean
+  /** How many members are still to come to other nodes. */
+  readonly toCome: number
 }
 
-type Suspicion = { readonly node: string; readonly since: number; readonly offered: readonly string[] | undefined }
+type Suspicion = Pick<Refusal, 'node' | 'offered' | 'toCome'> & { readonly since: number }
 type Lesson = { readonly info: NodeInfo | undefined; readonly until: number }
 /** The members of a gang get in each other's way; `most` of them go to one node, infinite until that is found out. */
 type Apart = { readonly until: number; readonly most: number; readonly uneven: number }
@@ -52,11 +54,11 @@ export class Refusals {
 
   /** Takes note; answers whether the refusal is now certain, and learnt: the caller then plans again. */
   suspect(refusal: Refusal, snapshot: Snapshot): boolean {
-    const { pod, node, offered } = refusal
+    const { pod, node, offered, toCome } = refusal
     const now = this.#clock.now()
     const known = this.#suspicions.get(pod.uid)
     if (known?.node !== node) {
-      this.#suspicions.set(pod.uid, { node, since: now, offered })
+      this.#suspicions.set(pod.uid, { node, since: now, offered, toCome })
       return false
     }
     if (now - known.since < confirmMs) return false
@@ -68,7 +70,9 @@ export class Refusals {
   confirmBySilence(refusal: Omit<Refusal, 'offered'>, snapshot: Snapshot): boolean {
     const known = this.#suspicions.get(refusal.pod.uid)
     if (known?.node !== refusal.node || this.#clock.now() - known.since < silenceMs) return false
-    this.#learn({ ...refusal, offered: known.offered }, snapshot)
+    // Members have come since, and kube-scheduler was not asked again: what it said was about fewer of them.
+    const uneven = refusal.uneven || refusal.toCome < known.toCome
+    this.#learn({ ...refusal, offered: known.offered, uneven }, snapshot)
     return true
   }
 
