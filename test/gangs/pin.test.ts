@@ -111,6 +111,15 @@ t.test('a node that is lost after the pin: the gang waits and says so, until the
   t.strictSame([h.bound.length, h.bound], [3, pinned(h)])
 })
 
+t.test('room at a pin that somebody of lower priority has taken is taken back', async t => {
+  const h = await halfPinned(4)
+  h.add(runs('late', 'n-0', 0).priority(1))
+  h.api.fault = () => 'none'
+  await h.run(30_000)
+  t.strictSame(h.api.written('evict'), ['late'])
+  t.strictSame([h.bound.length, h.bound], [3, pinned(h)])
+})
+
 t.test('members beyond the quorum are not waited for when their nodes are lost', async t => {
   const lost = { matchExpressions: [], matchFields: [{ key: 'metadata.name', operator: 'In', values: ['gone'] }] }
   const surplus = member(pod('g-3')).term(lost)
