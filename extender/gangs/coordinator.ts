@@ -1,4 +1,5 @@
 import { refusals } from '../../policies/names.ts'
+import { shownNode } from '../../policies/pin.ts'
 import type { Pod } from '../../policies/types.ts'
 import type { Clock } from '../clock.ts'
 import type { PodChange, State, StateListener } from '../state.ts'
@@ -108,10 +109,10 @@ export class Coordinator implements StateListener {
     }
   }
 
-  /** A refusal that shows on the pod: its condition changed while its nomination stood, and not by our own words. */
+  /** A refusal that shows on the pod: its condition changed while its nomination or pin stood, and not by our own words. */
   #learn(before: Pod | undefined, after: Pod): void {
     const node = this.#parts.ledger.of(after.uid)?.claim.node
-    if (node === undefined || after.gates.length > 0 || before?.nominatedNodeName !== node) return
+    if (node === undefined || after.gates.length > 0 || !before || shownNode(before) !== node) return
     const message = refusalOf(after)
     if (message === undefined || message === refusalOf(before) || message.includes(refusals.waiting)) return
     // It was not even sent to muster: there is no node that it would take.

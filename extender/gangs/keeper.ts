@@ -1,5 +1,5 @@
 import { runFilters, type Profile } from '../../policies/framework.ts'
-import { refusals } from '../../policies/names.ts'
+import { pinnedNode } from '../../policies/pin.ts'
 import type { Pod } from '../../policies/types.ts'
 import type { Clock } from '../clock.ts'
 import type { State } from '../state.ts'
@@ -10,7 +10,7 @@ import { isWhole } from './membership/quorum.ts'
 import type { Journal } from './telling/journal.ts'
 import type { Evictions } from './effects/evictions.ts'
 import { cleared, type Hold, type Ledger } from './ledger.ts'
-import { Lingering, type Nominee } from './lingering.ts'
+import { isRefusedNominee, Lingering, type Nominee } from './lingering.ts'
 import type { Moves } from './planning/moves.ts'
 import { overfull } from './planning/overfull.ts'
 import type { Refusal, Refusals } from './planning/refusals.ts'
@@ -84,6 +84,7 @@ export class Keeper {
     this.#dropPlaced(gang)
     this.#suspectLingering(gang.key)
     this.#dropRefused(gang.key)
+    this.#dropPinned(gang.key)
     const { ledger, commit } = this.#parts
     // All who stood are gone: what is left is no more than a plan.
     if (!commit.hasBegun(gang)) ledger.setFirm(gang.key, false)
@@ -211,6 +212,16 @@ export class Keeper {
     }
   }
 
+  /** A pin that came through after its plan was given up: the member can go nowhere else any more. */
+  #dropPinned(key: string): void {
+    const { ledger, state } = this.#parts
+    for (const [uid, { node }] of ledger.hold(key)?.claims ?? []) {
+      const [hold, pod] = [ledger.hold(key), state.pod(uid)]
+      const pin = pod && pinnedNode(pod)
+      if (hold && pin !== undefined && pin !== node) this.#drop(hold, uid, `a member is pinned to node ${pin}`)
+    }
+  }
+
   #judge(gang: Gang, hold: Hold): void {
     const { clock, journal } = this.#parts
     if (gang.problem !== undefined) this.withdraw(gang.key, gang.problem)
@@ -231,10 +242,4 @@ export class Keeper {
     ledger.renew(hold.gang, clock.now() + holdTtlMs)
     clock.after(holdTtlMs + 1, () => revisit(hold.gang))
   }
-}
-
-/** Nominated for that node and let go, and kube-scheduler's last word was that no node takes it. */
-function isRefusedNominee({ gates, nominatedNodeName, scheduled }: Pod, node: string): boolean {
-  const isRefused = scheduled?.reason === 'Unschedulable' && !scheduled.message.includes(refusals.waiting)
-  return gates.length === 0 && nominatedNodeName === node && isRefused
 }

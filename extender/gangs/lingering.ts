@@ -1,10 +1,12 @@
+import { refusals } from '../../policies/names.ts'
+import { shownNode } from '../../policies/pin.ts'
 import type { Pod } from '../../policies/types.ts'
 import type { Clock } from '../clock.ts'
 
 /** A nominee that is not sent to be bound for so long, while its condition says that no node takes it, is refused. */
 const lingerMs = 5_000
 
-/** A member that is nominated for that node. */
+/** A member that is nominated for that node, or pinned to it. */
 export type Nominee = { readonly pod: Pod; readonly node: string }
 
 type Entry = { readonly node: string; readonly since: number }
@@ -40,4 +42,11 @@ export class Lingering {
   forget(gang: string): void {
     this.#entries.delete(gang)
   }
+}
+
+/** Nominated for that node or pinned to it, and let go, and kube-scheduler's last word was that no node takes it. */
+export function isRefusedNominee(pod: Pod, node: string): boolean {
+  const { gates, scheduled } = pod
+  const isRefused = scheduled?.reason === 'Unschedulable' && !scheduled.message.includes(refusals.waiting)
+  return gates.length === 0 && shownNode(pod) === node && isRefused
 }

@@ -15,12 +15,17 @@ export type WriteResult =
       readonly forbidden?: true
     }
 
+/** As `WriteResult`; `refused`: the API server does not take this pod with such an affinity. */
+export type PinResult = WriteResult | { readonly outcome: 'refused'; readonly message: string }
+
 /** One attempt each; the caller is level-triggered and backs off by itself. */
 export interface Nominator {
   /** Sets `status.nominatedNodeName`, or clears it. */
   nominate(pod: PodRef, node: string | undefined): Promise<WriteResult>
   /** Removes one scheduling gate and leaves all others. */
   ungate(pod: PodRef, gate: string): Promise<WriteResult>
+  /** As `ungate`, and in the same write holds the pod to that node, beside the node affinity that it has. */
+  pin(pod: PodRef & Pick<Pod, 'shape'>, gate: string, node: string): Promise<PinResult>
 }
 
 export type Binding = PodRef & { readonly node: string; readonly annotations: Readonly<Record<string, string>> }
@@ -101,6 +106,7 @@ export type SpanName =
   | 'kubernetes.bind'
   | 'kubernetes.nominate'
   | 'kubernetes.ungate'
+  | 'kubernetes.pin'
   | 'kubernetes.evict'
 
 export type GangSpan = {

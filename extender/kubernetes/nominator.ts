@@ -1,3 +1,5 @@
+import { pinnedTerms } from '../../policies/pin.ts'
+import type { NodeSelectorTerm, Requirement, Shape } from '../../policies/types.ts'
 import type { ApiServer } from './api-server.ts'
 import type { KubernetesMetrics } from './metrics.ts'
 import { type PodRef, podPath, type WriteResult, writeOnce } from './writes.ts'
@@ -5,6 +7,11 @@ import { type PodRef, podPath, type WriteResult, writeOnce } from './writes.ts'
 export type { PodRef, WriteResult } from './writes.ts'
 
 const timeoutMs = 5_000
+/** What the API server and its admission say no with, and to this pod alone. */
+const refusals = new Set([400, 403, 422])
+
+/** As `WriteResult`; `refused`: the pod is not taken with such an affinity. */
+export type PinResult = WriteResult | { readonly outcome: 'refused'; readonly message: string }
 
 /**
  * Writes nominations and takes gates away: one attempt each, five seconds at most, never throws.
@@ -42,4 +49,34 @@ export class Nominator {
       timeoutMs
     })
   }
+
+  /** As `ungate`, with required node affinity to that node in the same patch; the terms that the pod has are narrowed. */
+  async pin(ref: PodRef & { readonly shape: Shape }, gate: string, node: string): Promise<PinResult> {
+    const nodeSelectorTerms = pinnedTerms(ref.shape.affinity, node).map(termOf)
+    const nodeAffinity = { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } }
+    const result = await writeOnce(this.#api, {
+      method: 'PATCH',
+      path: podPath(ref),
+      contentType: 'application/strategic-merge-patch+json',
+      body: {
+        metadata: { uid: ref.uid },
+        spec: { schedulingGates: [{ $patch: 'delete', name: gate }], affinity: { nodeAffinity } }
+      },
+      timeoutMs
+    })
+    const isRefused = result.outcome === 'failed' && !result.forbidden && refusals.has(result.status ?? 0)
+    return isRefused ? { outcome: 'refused', message: result.message } : result
+  }
+}
+
+/** As the API writes it: what is empty is left out. */
+function termOf({ matchExpressions, matchFields }: NodeSelectorTerm): object {
+  return {
+    ...(matchExpressions.length > 0 && { matchExpressions: matchExpressions.map(requirementOf) }),
+    ...(matchFields.length > 0 && { matchFields: matchFields.map(requirementOf) })
+  }
+}
+
+function requirementOf({ key, operator, values }: Requirement): object {
+  return { key, operator, ...(values.length > 0 && { values }) }
 }

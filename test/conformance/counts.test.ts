@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { isPodWrite, podWritten } from '../control-plane/api-proxy.ts'
+import { isPodWrite, isUngating, podWritten } from '../control-plane/api-proxy.ts'
 import type { VerbCall } from '../control-plane/extender-proxy.ts'
 import type { Lab } from '../control-plane/lab.ts'
 import { gangKey } from '../control-plane/history.ts'
-import { gangObjects, podObject } from '../control-plane/objects.ts'
+import { gangObjects, type NamedPod, podObject } from '../control-plane/objects.ts'
 import { boundIn, gangIsBound, gangWaits, nothingIsHeld, openLab, scenario } from './scenario.ts'
 
 const size = 64
@@ -30,6 +30,29 @@ if (lab) {
     )
     t.strictSame(lab.verbs.of('prioritize'), [], 'no prioritize call')
     checkWrites(t, lab, ns, 3)
+  })
+
+  scenario(t, lab, ['a pinned pod costs two writes, and one filter call with one node'], async (t, ns) => {
+    await lab.createNodes('node', 20)
+    const annotations = { 'muster.dev/pin': 'true' }
+    await lab.createPods(ns, [
+      ...gangObjects({ name: 'bare', size: 8, gated: true, annotations }),
+      ...gangObjects({ name: 'narrowed', size: 8, gated: true, annotations }).map(withTerms)
+    ])
+    await gangIsBound(lab, ns, 'bare', 8)
+    await gangIsBound(lab, ns, 'narrowed', 8)
+    await nothingIsHeld(lab)
+    const filters = lab.verbs.of('filter')
+    t.strictSame([filters.length, perPod(filters).size], [16, 16], 'one filter call a pod')
+    t.strictSame(
+      filters.filter(call => call.nodes.length !== 1),
+      [],
+      'with one node'
+    )
+    const writes = lab.api.calls.filter(call => isPodWrite(call, ns) && podWritten(call) !== undefined)
+    const made = [...Map.groupBy(writes, podWritten).values()].map(calls => calls.map(call => call.method).join(' '))
+    t.strictSame(made, Array(16).fill('PATCH POST'), 'a pin and a binding, whoever writes')
+    t.equal(writes.filter(isUngating).length, 16)
   })
 
   scenario(t, lab, ['an ungated pod makes at most three filter calls'], async (t, ns) => {
@@ -77,6 +100,18 @@ if (lab) {
     await sleep(30_000)
     t.equal(lab.verbs.calls.length, calls, 'no call in the 30 s after')
   })
+}
+
+/** Node affinity of its own, of every sort of term that a pin must leave as it is. */
+function withTerms(pod: NamedPod): NamedPod {
+  const matchExpressions = [
+    { key: 'kubernetes.io/os', operator: 'In', values: ['linux', 'other'] },
+    { key: 'kubernetes.io/hostname', operator: 'Exists' }
+  ]
+  const matchFields = [{ key: 'metadata.name', operator: 'NotIn', values: ['node-0'] }]
+  const nodeSelectorTerms = [{ matchExpressions, matchFields }, {}, { matchFields }]
+  const nodeAffinity = { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } }
+  return { ...pod, spec: { ...(pod['spec'] as object), affinity: { nodeAffinity } } }
 }
 
 function perPod(calls: readonly VerbCall[]): ReadonlyMap<string, readonly VerbCall[]> {

@@ -75,12 +75,12 @@ t.test('the barrier waits for the role that is missing', async t => {
 t.test('annotations that are not active yet are told once per gang', async t => {
   const h = harness({
     nodes: slots(1),
-    pods: pods(2, 'a', one => one.gang('a', 2).annotation('muster.dev/pin', 'true').cpu(1000))
+    pods: pods(2, 'a', one => one.gang('a', 2).annotation('muster.dev/queue', 'true').cpu(1000))
   })
   await h.run(120_000)
   const told = h.notices.filter(notice => notice.reason === 'AnnotationNotActive')
   t.equal(told.length, 1)
-  t.match(told[0], { type: 'Warning', note: /not active yet, and without effect: muster\.dev\/pin/ })
+  t.match(told[0], { type: 'Warning', note: /not active yet, and without effect: muster\.dev\/queue/ })
 })
 
 t.test('a gang that waits for its PodGroup says so, and starts when it comes', async t => {

@@ -466,7 +466,8 @@ t.test('what a gang asks for besides', async t => {
     gangTimeoutMs: 90_000,
     onTimeout: 'fail',
     onPartial: 'evict',
-    inactive: ['muster.dev/pin', 'muster.dev/queue', 'muster.dev/topology-required']
+    pin: true,
+    inactive: ['muster.dev/queue', 'muster.dev/topology-required']
   })
   t.strictSame(
     [...(asked?.minResources ?? [])],
@@ -479,6 +480,7 @@ t.test('what a gang asks for besides', async t => {
     gangTimeoutMs: undefined,
     onTimeout: 'requeue',
     onPartial: 'hold',
+    pin: false,
     minResources: undefined,
     inactive: []
   }

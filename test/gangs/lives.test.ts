@@ -99,7 +99,8 @@ function striking(at: number): { readonly wrap: Wrap; readonly struck: () => boo
     binder: { bind: strike((binding, limits) => binder.bind(binding, limits)) },
     nominator: {
       nominate: strike((ref, node) => nominator.nominate(ref, node)),
-      ungate: strike((ref, gate) => nominator.ungate(ref, gate))
+      ungate: strike((ref, gate) => nominator.ungate(ref, gate)),
+      pin: strike((ref, gate, node) => nominator.pin(ref, gate, node))
     },
     terminator: {
       evict: strike(ref => terminator.evict(ref)),

@@ -1,3 +1,4 @@
+import { pinnedTerms } from '../../policies/pin.ts'
 import type { Node, Pod } from '../../policies/types.ts'
 import type { State } from '../../extender/state.ts'
 import type {
@@ -15,13 +16,13 @@ import type { VirtualClock } from './virtual-clock.ts'
 type Limits = Parameters<Binder['bind']>[1]
 
 /** What happens to one write: it may fail before it takes effect, or its answer may be lost after. */
-export type Fault = 'none' | 'refused' | 'forbidden' | 'conflict' | 'lost before' | 'lost after'
+export type Fault = 'none' | 'refused' | 'invalid' | 'forbidden' | 'conflict' | 'lost before' | 'lost after'
 
 /** Whoever watches gets every change in order, each after a delay. */
 type Watcher = { readonly state: State; readonly delay: () => number; last: number; alive: boolean }
 
 export type Write = {
-  readonly verb: 'nominate' | 'clear' | 'ungate' | 'bind' | 'mark' | 'evict' | 'fail'
+  readonly verb: 'nominate' | 'clear' | 'ungate' | 'pin' | 'bind' | 'mark' | 'evict' | 'fail'
   readonly pod: string
   readonly node: string
   readonly record: boolean
@@ -111,7 +112,11 @@ export class ModelApi {
         ungate: (pod, gate) =>
           written(writeOf('ungate', pod), () =>
             this.#patched(pod, { gates: this.pods.get(pod.uid)?.gates.filter(other => other !== gate) ?? [] })
-          )
+          ),
+        pin: async (pod, gate, node) => {
+          const result = await written(writeOf('pin', pod, node), () => this.#pinned(pod, gate, node))
+          return result.outcome === 'failed' && result.message === invalid ? { ...result, outcome: 'refused' } : result
+        }
       },
       binder: { bind: (binding, limits) => this.#bind(binding, limits, isAlive) },
       terminator: {
@@ -131,11 +136,24 @@ export class ModelApi {
     await this.#pause()
     if (!isAlive() && fault !== 'none') return never()
     if (fault === 'conflict') return { outcome: 'conflict' }
+    if (fault === 'invalid') return { outcome: 'failed', message: invalid }
     if (fault === 'refused' || fault === 'lost before') return { outcome: 'failed', message: 'the API server is tired' }
     if (fault === 'forbidden') return { outcome: 'failed', message: 'no right', forbidden: true }
     const result = apply()
     if (!isAlive()) return never()
     return fault === 'lost after' ? { outcome: 'failed', message: 'no answer came' } : result
+  }
+
+  /** As the API server, which takes only what narrows the affinity of a pod that is gated still. */
+  #pinned(ref: PodRef & Pick<Pod, 'shape'>, gate: string, node: string): WriteResult {
+    const pod = this.pods.get(ref.uid)
+    if (!pod) return { outcome: 'gone' }
+    const key = `${ref.shape.key} on ${node}`
+    // The same patch once more changes nothing.
+    if (pod.gates.length === 0 && pod.shape.key === key) return { outcome: 'done' }
+    if (pod.gates.length === 0 || pod.shape.key !== ref.shape.key) return { outcome: 'failed', message: invalid }
+    const shape = { ...pod.shape, key, affinity: pinnedTerms(pod.shape.affinity, node) }
+    return this.#patched(ref, { shape, gates: pod.gates.filter(other => other !== gate) })
   }
 
   #evicted({ uid }: PodRef): EvictResult {
@@ -207,6 +225,8 @@ export class ModelApi {
 }
 
 const writeOf = (verb: Write['verb'], { name }: PodRef, node = ''): Write => ({ verb, pod: name, node, record: false })
+
+const invalid = 'the pod is invalid'
 
 /** The answer that a process which has ended never gets. */
 const never = <T>(): Promise<T> => new Promise(() => {})

@@ -2,6 +2,7 @@ import t from 'tap'
 import type { WorldPorts } from '../../extender/gangs/ports.ts'
 import { Life } from '../../extender/gangs/lives/life.ts'
 import { epochOf, type Tenure } from '../../extender/gangs/lives/tenure.ts'
+import { pod } from '../builders.ts'
 import { gang, Rig, type Wrap } from './rig.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
@@ -160,7 +161,7 @@ function written(lease: Lease) {
         return { outcome: 'bound' }
       }
     },
-    nominator: { nominate: () => done('nominate'), ungate: () => done('ungate') },
+    nominator: { nominate: () => done('nominate'), ungate: () => done('ungate'), pin: () => done('pin') },
     terminator: { evict: () => done('evict'), mark: () => done('mark'), fail: () => done('fail') },
     recorder: { record: () => void calls.push('record') }
   }
@@ -173,6 +174,7 @@ function written(lease: Lease) {
     await ports.binder.bind({ ...ref, node: 'n', annotations: {} }, { deadline: 5_000, signal })
     await ports.nominator.nominate(ref, 'n')
     await ports.nominator.ungate(ref, 'g')
+    await ports.nominator.pin({ ...ref, shape: pod('a').obj().shape }, 'g', 'n')
     await ports.terminator.evict(ref)
     await ports.terminator.mark(ref, 'k', 'v')
     await ports.terminator.fail(ref, 'r', 'm')
@@ -181,7 +183,7 @@ function written(lease: Lease) {
   }
   return { life, all, deadlines }
 }
-const everything = ['bind', 'nominate', 'ungate', 'evict', 'mark', 'fail', 'record']
+const everything = ['bind', 'nominate', 'ungate', 'pin', 'evict', 'mark', 'fail', 'record']
 
 t.test('O1 no write starts before the term, nor after its end, even where nobody told of the end', async t => {
   const lease = new Lease()

@@ -4,7 +4,9 @@ import { type EvictResult, Evictor } from '../../extender/kubernetes/evictor.ts'
 import { Nominator, type WriteResult } from '../../extender/kubernetes/nominator.ts'
 import { fakeApiServer, type Reply } from './fake-api-server.ts'
 import { parts } from './parts.ts'
+import { pod } from '../builders.ts'
 
+const noRight = 'pods "a" is forbidden: User "system:serviceaccount:m:m" cannot patch resource "pods" in API group ""'
 const ref = { namespace: 'ns', name: 'a', uid: 'u1' }
 
 t.test('nominations and gates are one patch each, with the uid as precondition', async t => {
@@ -34,8 +36,67 @@ t.test('nominations and gates are one patch each, with the uid as precondition',
   t.equal(await given.metric('muster_nominations_total{result="done"}'), 2)
 })
 
+const held = { key: 'metadata.name', operator: 'In', values: ['n1'] }
+const zone = { key: 'zone', operator: 'In', values: ['a', 'b'] }
+const gpu = { key: 'gpu', operator: 'Exists', values: [] }
+const notThere = { key: 'metadata.name', operator: 'NotIn', values: ['n2'] }
+const pins = {
+  'a pod without terms gets one': {
+    pod: pod('a'),
+    terms: [{ matchFields: [held] }]
+  },
+  'each term that it has is kept whole and in order, and narrowed': {
+    pod: pod('a')
+      .require(zone, gpu)
+      .term({ matchExpressions: [], matchFields: [notThere] }),
+    terms: [
+      { matchExpressions: [zone, { key: 'gpu', operator: 'Exists' }], matchFields: [held] },
+      { matchFields: [notThere, held] }
+    ]
+  },
+  'a term that matches nothing may not be changed': {
+    pod: pod('a').require(zone).require(),
+    terms: [{ matchExpressions: [zone], matchFields: [held] }, {}]
+  }
+}
+for (const [name, { pod: given, terms: nodeSelectorTerms }] of Object.entries(pins)) {
+  t.test(`a pin is one patch that takes the gate away and holds the pod to its node: ${name}`, async t => {
+    const server = await fakeApiServer(t, (_, reply) => reply.status(200))
+    const { api, metrics } = parts(t, server.url)
+    const { shape } = given.obj()
+    t.strictSame(await new Nominator(api, metrics).pin({ ...ref, shape }, 'muster.dev/gang', 'n1'), { outcome: 'done' })
+    const [{ path, headers, body } = { path: '', headers: {}, body: {} }] = server.requests
+    t.strictSame(
+      [path, headers['content-type']],
+      ['/api/v1/namespaces/ns/pods/a', 'application/strategic-merge-patch+json']
+    )
+    t.strictSame(body, {
+      metadata: { uid: 'u1' },
+      spec: {
+        schedulingGates: [{ $patch: 'delete', name: 'muster.dev/gang' }],
+        affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms } } }
+      }
+    })
+  })
+}
+
+t.test('a pin that the API server does not take for this pod is told from one that may be tried again', async t => {
+  const cases = [
+    { status: 422, body: { message: 'no additions' }, want: 'refused' },
+    { status: 403, body: { message: 'a policy says no' }, want: 'refused' },
+    { status: 403, body: { message: noRight }, want: 'failed' },
+    { status: 500, body: {}, want: 'failed' },
+    { status: 404, body: {}, want: 'gone' }
+  ]
+  for (const { status, body, want } of cases) {
+    const server = await fakeApiServer(t, (_, reply) => reply.status(status, {}, body))
+    const { api, metrics } = parts(t, server.url)
+    const result = await new Nominator(api, metrics).pin({ ...ref, shape: pod('a').obj().shape }, 'g', 'n1')
+    t.equal(result.outcome, want, JSON.stringify(body))
+  }
+})
+
 const immutable = { details: { causes: [{ reason: 'FieldValueInvalid', field: 'metadata.uid' }] } }
-const noRight = 'pods "a" is forbidden: User "system:serviceaccount:m:m" cannot patch resource "pods" in API group ""'
 const answers: Record<string, { reply: (reply: Reply) => void; want: WriteResult }> = {
   'no such pod': { reply: reply => reply.status(404), want: { outcome: 'gone' } },
   'another uid, as 1.36 says it': { reply: reply => reply.status(422, {}, immutable), want: { outcome: 'gone' } },

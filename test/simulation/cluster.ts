@@ -15,6 +15,8 @@ export type GangSpec = {
   readonly size: number
   readonly priority: keyof typeof priorities
   readonly gated: boolean
+  /** Its members are to be let go by pins. */
+  readonly pin: boolean
   /** Its controller makes a new pod in the place of one that is gone: under its name, or another. */
   readonly keeps: 'nobody' | 'names' | 'numbers'
   readonly graceSeconds: number
@@ -96,7 +98,8 @@ export class Cluster {
   }
 
   addMember(spec: GangSpec, name: string): void {
-    const annotations = { 'muster.dev/gang': spec.name, 'muster.dev/min-member': String(spec.min) }
+    const named = { 'muster.dev/gang': spec.name, 'muster.dev/min-member': String(spec.min) }
+    const annotations = { ...named, ...(spec.pin && { 'muster.dev/pin': 'true' }) }
     this.addPod({ ...spec, name, annotations, ...(spec.gated && { gates: [{ name: 'muster.dev/gang' }] }) })
   }
 

@@ -83,12 +83,12 @@ function addGang(world: World): void {
 
 type Priority = keyof typeof priorities
 
-function addGangOf({ cluster, chance, journal }: World, priority: Priority, min: number): void {
+function addGangOf({ cluster, chance, journal, pins }: World, priority: Priority, min: number): void {
   const namespace = chance.one(namespaces) ?? ''
   const name = names.find(each => !cluster.gangs.has(`${namespace}/${each}`))
   if (name === undefined) return
   const spec: GangSpec = {
-    ...{ namespace, name, min, priority, done: false },
+    ...{ namespace, name, min, priority, done: false, pin: pins && ['g', 'k', 'n'].includes(name) },
     size: chance.between(1, 2),
     gated: chance.is(0.6),
     keeps: chance.one(['nobody', 'names', 'numbers'] as const) ?? 'nobody',

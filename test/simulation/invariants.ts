@@ -1,6 +1,6 @@
 import type { KubeObject } from '../../extender/embedded/store/objects.ts'
 import type { GangReport } from '../../extender/gangs/telling/report.ts'
-import { object, text } from '../../extender/json.ts'
+import { object, objects, text, texts } from '../../extender/json.ts'
 import type { ApiRequest, ApiResponse } from '../../extender/kubernetes/api-server.ts'
 import { endingMark } from '../../policies/names.ts'
 import type { Pod } from '../../policies/types.ts'
@@ -169,7 +169,7 @@ export class Invariants {
     this.#unknown.delete(call.uid)
   }
 
-  /** Hold first, room free, then nominate; and let go only who is nominated. */
+  /** Hold first, room free, then nominate; and let go only who is nominated, or pinned by that write. */
   #patchSent(pair: Pair, name: string, { body }: ApiRequest): void {
     const { muster } = pair
     const pod = muster?.state.pod(text(object(object(body).metadata).uid) ?? '')
@@ -181,8 +181,16 @@ export class Invariants {
       this.fail(`I4: ${name} is nominated for ${nominated}, and room is held for it on ${planned}`)
     if (nominated !== undefined && (report?.plan?.leaving.length ?? 0) > 0)
       this.fail(`I4: ${name} is nominated for ${nominated}, and ${report?.plan?.leaving.join()} are still to leave`)
-    if (object(object(body).spec).schedulingGates !== undefined && pod?.nominatedNodeName !== planned)
-      this.fail(`I4: ${name} is let go without being nominated for ${planned}`)
+    if (pod && object(object(body).spec).schedulingGates !== undefined) this.#letGo(pod, report, pinIn(body))
+  }
+
+  #letGo(pod: Pod, report: GangReport | undefined, pin: string | undefined): void {
+    const planned = report?.members.find(member => member.name === pod.name)?.planned
+    const leaving = report?.plan?.leaving ?? []
+    if (pin !== undefined) this.#parts.journal.sees('member pinned')
+    if ((pin ?? pod.nominatedNodeName) !== planned)
+      this.fail(`I4: ${pod.name} is let go without being nominated for ${planned} or pinned to it`)
+    if (leaving.length > 0) this.fail(`I4: ${pod.name} is let go, and ${leaving.join()} are still to leave`)
   }
 
   #bindingSent(pair: Pair, pod: string, request: ApiRequest): void {
@@ -322,6 +330,14 @@ function isSibling(pod: KubeObject, other: KubeObject): boolean {
 
 const endingMarkIn = ({ body }: ApiRequest): boolean =>
   object(object(object(body).metadata).annotations)[endingMark] !== undefined
+
+/** The node to which a patch of a pod without terms pins it. */
+function pinIn(body: unknown): string | undefined {
+  const { nodeAffinity } = object(object(object(body).spec).affinity)
+  const required = object(object(nodeAffinity).requiredDuringSchedulingIgnoredDuringExecution)
+  const [pin] = objects(required.nodeSelectorTerms).flatMap(({ matchFields }) => objects(matchFields))
+  return texts(pin?.values)[0]
+}
 
 /** Of a binding or patch in its metadata, of an eviction in its preconditions. */
 function uidIn({ body }: ApiRequest): string | undefined {

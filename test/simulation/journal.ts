@@ -67,6 +67,11 @@ export const sometimes = [
   ] as const),
   ...(['answered 429 with Retry-After', 'kube-scheduler hung up', 'answer to kube-scheduler lost'] as const),
   ...(['PDB refusal', 'victim evicted', 'gang evicted whole', 'eviction of a gone pod'] as const),
-  ...(['pod recreated under its name', 'node lost under a gang', 'room taken by a foreign pod'] as const)
+  ...([
+    'member pinned',
+    'pod recreated under its name',
+    'node lost under a gang',
+    'room taken by a foreign pod'
+  ] as const)
 ] as const
 export type Sometimes = (typeof sometimes)[number]

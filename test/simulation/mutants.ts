@@ -122,8 +122,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'members are let go before their nominations are seen',
     file: `${gangs}/effects/reconciler.ts`,
-    from: 'if (gated.some(pod => pod.nominatedNodeName !== plannedNode(pod.uid))) return',
-    to: ''
+    from: 'if (gated.length > 0 && gated.every(isShown))',
+    to: 'if (gated.length > 0)'
   },
   {
     name: 'gangs of one name are one gang, whatever their namespaces',

@@ -77,6 +77,8 @@ async function verdict(world: World, weather: Weather): Promise<void> {
     const missing = Math.max(spec.min - standing, 1)
     const told = `${key} has ${standing} of ${members.length} (min ${spec.min}, ${spec.size} cores each) on nodes`
     if (weather !== 'foul' && standing > 0 && standing < spec.min) invariants.fail(`I2: ${told}`)
+    // Who is pinned can use the room of one node alone.
+    if (members.some(pod => !isStanding(pod) && isPinned(pod))) continue
     const goesOn = members.length - standing >= missing && free(world, spec.size) >= (standing > 0 ? 1 : missing)
     if (goesOn) invariants.fail(`I7: ${told}, and there is room`)
   }
@@ -84,6 +86,8 @@ async function verdict(world: World, weather: Weather): Promise<void> {
     if (free(world, sizeOf(pod)) > 0) invariants.fail(`I8: ${keyOf(pod)} is not on a node, and there is room`)
   await restartAtRest(world)
 }
+
+const isPinned = ({ spec }: KubeObject): boolean => object(spec).affinity !== undefined
 
 /** Pods of that size for which there is room. */
 function free({ cluster, truth }: World, size: number): number {

@@ -29,6 +29,8 @@ export class World {
   readonly pairs: readonly Pair[] = ['muster-0', 'muster-1'].map(name => ({
     ...{ name, scheduler: undefined, muster: undefined, leads: false }
   }))
+  /** In some worlds users have half of their gangs pinned; nothing is drawn for it, so that all others stay as they were. */
+  readonly pins: boolean
   /** Lives of muster that have begun, in this world. */
   #lives = 0
   /** Until then two may have decided at once, or what one of them sent may still arrive. */
@@ -37,6 +39,7 @@ export class World {
 
   constructor(seed: number, whole = false) {
     this.chance = new Chance(seed)
+    this.pins = seed % 5 === 2
     this.journal = new Journal(() => this.clock.now(), whole)
     this.faults = new Faults(this.chance)
     this.truth = new ApiTruth(this.clock, this.chance)

@@ -1,4 +1,5 @@
 import { gangGate, touched } from '../../../policies/names.ts'
+import { pinnedNode } from '../../../policies/pin.ts'
 import { nameOf } from '../../../policies/text.ts'
 import type { Pod } from '../../../policies/types.ts'
 import type { Clock, Random } from '../../clock.ts'
@@ -6,7 +7,7 @@ import { reasonOf } from '../../errors.ts'
 import { backoff } from '../../backoff.ts'
 import { gatedByMuster } from '../membership/dialects.ts'
 import { placeable, type Gang } from '../membership/gang.ts'
-import type { Log, Nominator, Terminator, WriteResult } from '../ports.ts'
+import type { Log, Nominator, PinResult, Terminator, WriteResult } from '../ports.ts'
 import type { Rights } from '../rights.ts'
 import type { WriteQueue } from './write-queue.ts'
 
@@ -20,7 +21,10 @@ const calmMs = 60_000
 type Track = {
   /** The nomination that we wrote last; undefined before the first. */
   written: { readonly node: string | undefined; readonly at: number; seen: boolean } | undefined
-  ungatedAt: number | undefined
+  /** When we took its gate away. */
+  letGoAt: number | undefined
+  /** The API server did not take it with a pin: it is nominated instead. */
+  unpinnable: boolean
   /** kube-scheduler was told again of a nomination that a former life wrote. */
   touched: boolean
   writing: boolean
@@ -51,8 +55,9 @@ export type ReconcilerParts = {
 }
 
 /**
- * Makes the API show what is planned: nominate, ungate together, clear. Level-triggered: it compares what is wanted
- * with what was observed, as often as it is asked; others may set and erase nominations at any time.
+ * Makes the API show what is planned: nominate, ungate together, clear; or pin together, where a gang asks for that.
+ * Level-triggered: it compares what is wanted with what was observed, as often as it is asked; others may set and
+ * erase nominations at any time.
  */
 export class Reconciler {
   readonly #parts: ReconcilerParts
@@ -66,11 +71,11 @@ export class Reconciler {
   reconcile(gang: Gang): void {
     const { plannedNode } = this.#parts
     const members = placeable(gang)
-    for (const pod of members) this.#nominate(gang.key, pod)
-    // Together: a gated member is let go only once every planned member's nomination was seen.
+    for (const pod of members) this.#nominate(gang, pod)
+    // Together: a gated member is let go only once every planned member's nomination was seen, if it is to have one.
     const gated = members.filter(pod => gatedByMuster(pod) && plannedNode(pod.uid) !== undefined)
-    const isShown = gated.length > 0 && gated.every(pod => pod.nominatedNodeName === plannedNode(pod.uid))
-    if (isShown) for (const pod of gated) this.#ungate(gang.key, pod)
+    const isShown = (pod: Pod): boolean => this.#pins(gang, pod) || pod.nominatedNodeName === plannedNode(pod.uid)
+    if (gated.length > 0 && gated.every(isShown)) for (const pod of gated) this.#letGo(gang, pod)
     else for (const pod of members.filter(gatedByMuster)) this.#touch(gang.key, pod)
   }
 
@@ -85,13 +90,25 @@ export class Reconciler {
     this.#tracks.delete(uid)
   }
 
-  #nominate(gang: string, pod: Pod): void {
+  /** Whether it is let go by a pin, without a nomination. */
+  #pins({ pin }: Gang, pod: Pod): boolean {
+    return pin && gatedByMuster(pod) && !this.#track(pod.uid).unpinnable
+  }
+
+  /** No nomination is written beside a pin, which leads there as well; one that leads elsewhere is cleared. */
+  #nominee(gang: Gang, pod: Pod): string | undefined {
     const node = this.#parts.nominee(pod)
+    const isPinned = this.#pins(gang, pod) || (gang.pin && pinnedNode(pod) !== undefined)
+    return isPinned && pod.nominatedNodeName !== node ? undefined : node
+  }
+
+  #nominate(gang: Gang, pod: Pod): void {
+    const node = this.#nominee(gang, pod)
     if (pod.nominatedNodeName === node) return
     const track = this.#track(pod.uid)
-    if (track.writing || this.#parts.arrived(pod.uid) || this.#mustWait(gang, track, node)) return
-    const isStale = (): boolean => this.#parts.nominee(pod) !== node
-    this.#write(gang, pod, isStale, async () => {
+    if (track.writing || this.#parts.arrived(pod.uid) || this.#mustWait(gang.key, track, node)) return
+    const isStale = (): boolean => this.#nominee(gang, pod) !== node
+    this.#write(gang.key, pod, isStale, async () => {
       const result = await this.#parts.nominator.nominate(pod, node)
       if (result.outcome === 'done') track.written = { node, at: this.#parts.clock.now(), seen: false }
       return result
@@ -113,19 +130,25 @@ export class Reconciler {
     return true
   }
 
-  #ungate(gang: string, pod: Pod): void {
+  #letGo(gang: Gang, pod: Pod): void {
+    const { clock, nominator, plannedNode, rights, withdraw, log } = this.#parts
     const track = this.#track(pod.uid)
-    const now = this.#parts.clock.now()
-    const pending = track.ungatedAt !== undefined && now - track.ungatedAt < confirmMs
-    if (track.writing || pending || now < track.notBefore) return
-    const node = this.#parts.plannedNode(pod.uid)
-    const isStale = (): boolean => this.#parts.plannedNode(pod.uid) !== node
-    this.#write(gang, pod, isStale, async () => {
-      const result = await this.#parts.nominator.ungate(pod, gangGate)
-      if (result.outcome === 'done') track.ungatedAt = this.#parts.clock.now()
+    const now = clock.now()
+    const pending = track.letGoAt !== undefined && now - track.letGoAt < confirmMs
+    const node = plannedNode(pod.uid)
+    if (node === undefined || track.writing || pending || now < track.notBefore) return
+    const isStale = (): boolean => plannedNode(pod.uid) !== node
+    const pins = this.#pins(gang, pod)
+    this.#write(gang.key, pod, isStale, async () => {
+      const result = await (pins ? nominator.pin(pod, gangGate, node) : nominator.ungate(pod, gangGate))
+      if (result.outcome === 'done') track.letGoAt = clock.now()
       // What cannot be let go must not hold room.
       if (result.outcome === 'failed' && result.forbidden)
-        this.#parts.withdraw(gang, this.#parts.rights.forbidden('ungate', pod.namespace, result.message))
+        withdraw(gang.key, rights.forbidden('ungate', pod.namespace, result.message))
+      if (result.outcome === 'refused') {
+        track.unpinnable = true
+        log.warn({ pod: nameOf(pod), node, reason: result.message }, 'could not pin a member; nominating it instead')
+      }
       return result
     })
   }
@@ -149,7 +172,7 @@ export class Reconciler {
     )
   }
 
-  #write(gang: string, pod: Pod, isStale: () => boolean, write: () => Promise<WriteResult>): void {
+  #write(gang: string, pod: Pod, isStale: () => boolean, write: () => Promise<PinResult>): void {
     const track = this.#track(pod.uid)
     track.writing = true
     this.#parts.writes.push(async () => {
@@ -187,7 +210,8 @@ export class Reconciler {
     if (known) return known
     const track = {
       written: undefined,
-      ungatedAt: undefined,
+      letGoAt: undefined,
+      unpinnable: false,
       touched: false,
       writing: false,
       setbacks: 0,

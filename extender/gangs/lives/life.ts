@@ -102,7 +102,8 @@ export class Life {
       binder: { bind: (binding, limits) => this.#write(() => binder.bind(binding, this.#inTerm(limits)), late) },
       nominator: {
         nominate: (pod, node) => this.#write(() => nominator.nominate(pod, node), failed),
-        ungate: (pod, gate) => this.#write(() => nominator.ungate(pod, gate), failed)
+        ungate: (pod, gate) => this.#write(() => nominator.ungate(pod, gate), failed),
+        pin: (pod, gate, node) => this.#write(() => nominator.pin(pod, gate, node), failed)
       },
       terminator: {
         evict: pod => this.#write(() => terminator.evict(pod), failed),

@@ -1,5 +1,5 @@
 import type { Profile } from '../../../policies/framework.ts'
-import { endingMark, managed } from '../../../policies/names.ts'
+import { annotations, endingMark, managed } from '../../../policies/names.ts'
 import { parseInteger } from '../../../policies/parse.ts'
 import { lowest, priorityText, type Rank } from '../../../policies/ranks.ts'
 import type { Pod } from '../../../policies/types.ts'
@@ -141,6 +141,7 @@ export function gangOf(
   const members = membersOf(sorted, declared.completed, { profiles, nodeOf })
   return {
     ...terms,
+    ...(terms.pin && !profiles.mayPin && unpinned(terms)),
     key: declared.key,
     namespace: declared.namespace,
     dialect: declared.dialect,
@@ -155,6 +156,11 @@ export function gangOf(
     ending: members.some(({ pod, state }) => (state === 'bound' || state === 'running') && isMarked(pod)),
     createdAt: first.createdAt
   }
+}
+
+/** Nominations keep the room, and the gang hears that its annotation does not count. */
+function unpinned({ inactive }: Pick<Settings, 'inactive'>): Pick<Settings, 'pin' | 'inactive'> {
+  return { pin: false, inactive: [...inactive, `${annotations.pin} (with --scope gangs)`] }
 }
 
 /** kube-scheduler would bind such a member alone, without asking. */

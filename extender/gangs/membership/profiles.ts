@@ -33,6 +33,11 @@ export class Profiles {
     return this.#scope === 'all' || managed
   }
 
+  /** Whether a pin may take a nomination's place: it keeps the room only where kube-scheduler asks about all pods. */
+  get mayPin(): boolean {
+    return this.#scope === 'all'
+  }
+
   all(): readonly Profile[] {
     return [...this.#byName.values()]
   }

@@ -21,6 +21,8 @@ export type Settings = {
   readonly minRuntimeMs: number
   /** The gang is refused early where the cluster could never hold so much. */
   readonly minResources: Resources | undefined
+  /** Its members are let go by one write that holds each to its node for good. */
+  readonly pin: boolean
   /** Annotations of ours that are accepted and do nothing yet. */
   readonly inactive: readonly string[]
   /** What is wrong with them, naming the annotation and the rule. */
@@ -31,7 +33,7 @@ export type Settings = {
 const notActive: ReadonlySet<string> = new Set([
   ...[annotations.topologyRequired, annotations.topologyPreferred, annotations.topologyRelaxAfter],
   ...[annotations.segmentSize, annotations.exclusive, annotations.timeLimit, annotations.queue],
-  ...[annotations.movable, annotations.autoscaler, annotations.pin]
+  ...[annotations.movable, annotations.autoscaler]
 ])
 
 /** One annotation's value over all members; members that say nothing are fine, those that speak must agree. */
@@ -53,7 +55,8 @@ export function settingsOf(members: readonly Speaker[]): Settings {
   const delay = valueOf(pods, annotations.preemptionDelay, duration)
   const runtime = valueOf(pods, annotations.minRuntime, duration)
   const movable = valueOf(pods, annotations.movable, oneOf('true', 'false'))
-  const all = [timeout, waiting, onTimeout, onPartial, resources, volcano, policy, delay, runtime, movable]
+  const pin = valueOf(pods, annotations.pin, oneOf('true', 'false'))
+  const all = [timeout, waiting, onTimeout, onPartial, resources, volcano, policy, delay, runtime, movable, pin]
   return {
     gangTimeoutMs: timeout.value ?? waiting.value,
     onTimeout: onTimeout.value ?? 'requeue',
@@ -63,6 +66,7 @@ export function settingsOf(members: readonly Speaker[]): Settings {
     preempts: policy.value !== 'Never' && pods.every(pod => pod.preempts),
     preemptionDelayMs: delay.value ?? 0,
     minRuntimeMs: runtime.value ?? 0,
+    pin: pin.value === 'true',
     inactive: inactiveOn(pods).filter(key => !isAlone || key !== annotations.movable),
     problem: all.map(({ problem }) => problem).find(problem => problem !== undefined) ?? wrongCheckpoint(pods)
   }

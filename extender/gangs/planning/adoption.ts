@@ -1,5 +1,6 @@
 import { commit, recordVersion } from '../../../policies/names.ts'
 import { parseInteger } from '../../../policies/parse.ts'
+import { shownNode } from '../../../policies/pin.ts'
 import type { Claim, Pod } from '../../../policies/types.ts'
 import { quoted } from '../membership/dialects/fields.ts'
 import { placeable, placed, type Gang } from '../membership/gang.ts'
@@ -7,14 +8,14 @@ import { isWhole } from '../membership/quorum.ts'
 
 /** What a former life decided about a gang, as far as the API shows it. */
 export type Former = {
-  /** The id of a plan that has begun; undefined where nominations are all there is. */
+  /** The id of a plan that has begun; undefined where nominations and pins are all there is. */
   readonly plan: string | undefined
   readonly claims: ReadonlyMap<string, Claim>
 }
 
 /**
  * Reads a gang's former plan from the API alone. The commit record on a bound member counts: its gang has begun, the
- * missing members keep their nodes. Nominations are only hints: they count where they form a complete quorum.
+ * missing members keep their nodes. Nominations and pins are only hints: they count where they form a complete quorum.
  * Undefined where there is nothing to take over.
  */
 export function formerPlan(gang: Gang): Former | undefined {
@@ -29,7 +30,7 @@ function fromRecord(gang: Gang): Former | undefined {
 }
 
 function fromNominations(gang: Gang): Former | undefined {
-  const claims = claimsFor(placeable(gang), pod => pod.nominatedNodeName)
+  const claims = claimsFor(placeable(gang), shownNode)
   return claims.size > 0 && isWhole(gang, claims) ? { plan: undefined, claims } : undefined
 }
 

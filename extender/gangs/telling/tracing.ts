@@ -73,7 +73,8 @@ export class GangTraces {
       },
       nominator: {
         nominate: (pod, node) => this.#write('kubernetes.nominate', pod, own(pod), () => nominator.nominate(pod, node)),
-        ungate: (pod, gate) => this.#write('kubernetes.ungate', pod, own(pod), () => nominator.ungate(pod, gate))
+        ungate: (pod, gate) => this.#write('kubernetes.ungate', pod, own(pod), () => nominator.ungate(pod, gate)),
+        pin: (pod, gate, node) => this.#write('kubernetes.pin', pod, own(pod), () => nominator.pin(pod, gate, node))
       },
       terminator: {
         evict: pod => this.#write('kubernetes.evict', pod, this.#evictorOf(pod.uid), () => terminator.evict(pod)),
