@@ -1,6 +1,8 @@
 import t from 'tap'
 import { type Audited, audited } from '../control-plane/audit.ts'
+import { metric } from '../control-plane/muster.ts'
 import { gangObjects, isBound, type Pod, podObject } from '../control-plane/objects.ts'
+import { answers } from '../control-plane/probe.ts'
 import { type Rule, sources } from '../installed.ts'
 import { installation, kubectl } from './kubectl.ts'
 import { gangIsBound, openLab, scenario } from './scenario.ts'
@@ -135,6 +137,18 @@ if (lab) {
     await lab.createPods(ns, gangObjects({ name: 'g', size: 3, gated: true }).slice(1, 2))
     await gangIsBound(lab, ns, 'g', 3)
     t.ok(lost > 0)
+  })
+
+  scenario(t, lab, ['kube-scheduler is gone, its lease ends, and somebody asks all the same'], async t => {
+    await lab.scheduler.kill()
+    const standsBy = async (): Promise<boolean> =>
+      (await metric(lab.muster, 'muster_active')) === 0 && (await answers(`${lab.muster.url}/readyz`))
+    await lab.until('muster stands by', standsBy, 60_000)
+    const body = JSON.stringify({ PodName: 'some', PodNamespace: 'default', PodUID: 'none', Node: 'node-0' })
+    const headers = { 'content-type': 'application/json' }
+    const answer = await fetch(`${lab.muster.url}/bind`, { method: 'POST', headers, body })
+    t.match(await answer.json(), { Error: /on standby/ }, 'it has looked for the lease, and does not lead')
+    await lab.scheduler.start()
   })
 
   t.test('the API server forbade nothing, and every right was used', async t => {
