@@ -28,6 +28,7 @@ export type Line = {
   readonly level: number
   readonly url?: string
   readonly gang?: string
+  readonly pod?: string
 }
 
 /** A `muster serve` that runs until the test ends, and what it has logged. */

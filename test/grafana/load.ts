@@ -31,7 +31,9 @@ export class Load {
     this.#gang('waiting', 5, { cpu: '6' })
     this.#gang('misspelt', 1, { cpu: '1' }, { 'muster.dev/preemption-policy': 'Sometimes' })
     this.#gang('vanishing', 4, { cpu: '6', priority: 'urgent' })
-    await this.#line(/^evicted a pod for a gang$/, isOf('vanishing'))
+    // All of them: who is evicted later leaves because its gang is ended, and not for the one that has gone.
+    for (const name of ['low-0', 'low-1', 'low-2', 'low-3'])
+      await this.#line(/^evicted a pod for a gang$/, line => isOf('vanishing')(line) && line.pod === `default/${name}`)
     this.#delete('vanishing')
     await this.#line(/^withdrew a plan$/, isOf('vanishing'))
     this.#release('low')
