@@ -33,7 +33,7 @@ const observed: Readonly<Record<string, string>> = {
   muster_plan_duration_seconds: 'gangs/metrics',
   muster_preemptions_total: 'gangs/preemption',
   muster_rebuild_duration_seconds: 'telemetry/tracing',
-  muster_reinitializations_total: 'gangs/lives',
+  muster_reinitializations_total: 'cli/begin-anew',
   muster_request_duration_seconds: 'telemetry/tracing',
   muster_requests_total: 'app',
   muster_spans_total: 'telemetry/tracing',
