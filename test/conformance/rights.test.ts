@@ -5,7 +5,7 @@ import { gangObjects, isBound, type Pod, podObject } from '../control-plane/obje
 import { answers } from '../control-plane/probe.ts'
 import { type Rule, sources } from '../installed.ts'
 import { installation, kubectl } from './kubectl.ts'
-import { gangIsBound, openLab, scenario } from './scenario.ts'
+import { boundIn, gangIsBound, openLab, scenario } from './scenario.ts'
 
 const podGroups = {
   'scheduling.x-k8s.io': 'v1alpha1',
@@ -132,6 +132,7 @@ if (lab) {
     await lab.muster.process.kill()
     await lab.start()
     await lab.deletePod(ns, 'g-1')
+    await lab.waitFor('it is gone', () => boundIn(lab, ns, 'g') === 2)
     let lost = 0
     lab.api.intercept({ loses: ({ path }) => path.endsWith('/binding') && lost++ === 0 })
     await lab.createPods(ns, gangObjects({ name: 'g', size: 3, gated: true }).slice(1, 2))
