@@ -10,16 +10,21 @@ export type Source = {
   readonly values: ReadonlyMap<string, readonly string[]>
 }
 
-export function fromFlags(args: readonly string[]): Source {
-  const spec = Object.fromEntries(names.map(name => [name, { type: 'string' as const, multiple: true as const }]))
+/** What the command line says, as `parse` finds it; throws UsageError, in the words of what `parse` has thrown. */
+export function parsed<T>(parse: () => T): T {
   try {
-    const { values } = parseArgs({ args: [...args], options: spec, allowPositionals: false })
-    return {
-      key: name => `flag --${name}`,
-      values: new Map(Object.entries(values).map(([key, value]) => [key, value ?? []]))
-    }
+    return parse()
   } catch (error) {
     throw new UsageError(`${reasonOf(error).split('. ')[0]}; see --help`)
+  }
+}
+
+export function fromFlags(args: readonly string[]): Source {
+  const spec = Object.fromEntries(names.map(name => [name, { type: 'string' as const, multiple: true as const }]))
+  const { values } = parsed(() => parseArgs({ args: [...args], options: spec, allowPositionals: false }))
+  return {
+    key: name => `flag --${name}`,
+    values: new Map(Object.entries(values).map(([key, value]) => [key, value ?? []]))
   }
 }
 

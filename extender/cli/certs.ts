@@ -3,6 +3,8 @@ import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { systemClock } from '../clock.ts'
 import { reasonOf, UsageError } from '../errors.ts'
+import { parsed } from '../sources.ts'
+import { wantsJson } from './input.ts'
 import { clientNameIn, create, rotate, rotateAuthority } from './certs/issue.ts'
 import { type Files, isThere, load, replace } from './certs/store.ts'
 
@@ -118,14 +120,14 @@ const words = (all: readonly string[]): string => all.map(quoted).join(' ')
 const quoted = (word: string): string => (/^[\w./:@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)
 
 function read(args: readonly string[]): Wish {
-  const { values, positionals } = parsed(args)
+  const { values, positionals } = parsed(() => parseArgs({ args: [...args], options: spec, allowPositionals: true }))
   const { dir, host: hosts, 'client-name': clientName, days, ca, output } = values
   const action = actionOf(positionals)
   if (ca && (action === 'create' || [hosts, clientName, days].some(each => each !== undefined)))
     throw new UsageError('--ca is for rotate, and alone: it changes nothing but the CA')
-  if (output !== undefined && output !== 'json') throw new UsageError(`--output: ${output} must be json`)
+  const json = wantsJson(output)
   hosts?.forEach(checkHost)
-  return { action, dir, hosts, clientName: nameOf(clientName), days: daysOf(days), ca, json: output === 'json' }
+  return { action, dir, hosts, clientName: nameOf(clientName), days: daysOf(days), ca, json }
 }
 
 function actionOf([action, ...more]: readonly string[]): Wish['action'] {
@@ -149,14 +151,4 @@ function daysOf(said: string | undefined): number | undefined {
   const days = Number(said)
   if (/^\d{1,4}$/.test(said) && days >= 1 && days <= 3650) return days
   throw new UsageError(`--days: ${said} must be a whole number from 1 to 3650`)
-}
-
-function parsed(
-  args: readonly string[]
-): ReturnType<typeof parseArgs<{ options: typeof spec; allowPositionals: true }>> {
-  try {
-    return parseArgs({ args: [...args], options: spec, allowPositionals: true })
-  } catch (error) {
-    throw new UsageError(`${reasonOf(error).split('. ')[0]}; see --help`)
-  }
 }

@@ -1,6 +1,8 @@
 import { parseArgs } from 'node:util'
 import { request } from 'undici'
 import { reasonOf, UsageError } from '../errors.ts'
+import { parsed } from '../sources.ts'
+import { wantsJson } from './input.ts'
 
 export const clientOptions = `  --server URL         the API of a running muster (default MUSTER_SERVER or http://127.0.0.1:8889)
   -n, --namespace NS   namespace (default: default)
@@ -25,16 +27,13 @@ export function clientArgs(args: readonly string[]): ClientArgs {
     namespace: { type: 'string', short: 'n' },
     output: { type: 'string', short: 'o' }
   } as const
-  try {
+  return parsed(() => {
     const { values, positionals } = parseArgs({ args: [...args], options: spec, allowPositionals: true })
-    if (values.output !== undefined && values.output !== 'json')
-      throw new UsageError(`--output: ${values.output} must be json`)
+    const json = wantsJson(values.output)
     const server = values.server ?? process.env.MUSTER_SERVER ?? 'http://127.0.0.1:8889'
     if (positionals.length > 1) throw new UsageError(`one name is enough: ${positionals.join(' ')}`)
-    return { server: urlOf(server), namespace: values.namespace, json: values.output === 'json', name: positionals[0] }
-  } catch (error) {
-    throw new UsageError(`${reasonOf(error).split('. ')[0]}; see --help`)
-  }
+    return { server: urlOf(server), namespace: values.namespace, json, name: positionals[0] }
+  })
 }
 
 /** The URL of a server that the user named; throws UsageError where it is none. */

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
-import { reasonOf, UsageError } from '../errors.ts'
+import { UsageError } from '../errors.ts'
 import { threadDemos, threadDemoSuite } from '../embed.ts'
+import { parsed } from '../sources.ts'
 import { gangDemos } from './demo/gangs.ts'
 import { Stage } from './demo/stage.ts'
 import { View } from './demo/view.ts'
@@ -62,13 +63,9 @@ async function main(args: readonly string[]): Promise<void> {
 
 function read(args: readonly string[]): { names: readonly string[]; list: boolean; keep: boolean; help: boolean } {
   const flag = { type: 'boolean', default: false } as const
-  try {
-    const options = { list: flag, keep: flag, help: flag }
-    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true })
-    return { ...values, names: positionals }
-  } catch (error) {
-    throw new UsageError(`${reasonOf(error).split('. ')[0]}; see --help`)
-  }
+  const options = { list: flag, keep: flag, help: flag }
+  const { values, positionals } = parsed(() => parseArgs({ args: [...args], options, allowPositionals: true }))
+  return { ...values, names: positionals }
 }
 
 function named(name: string): Demo {

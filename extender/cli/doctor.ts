@@ -1,8 +1,10 @@
 import { parseArgs } from 'node:util'
 import { systemClock } from '../clock.ts'
 import { loadConfig } from '../config.ts'
-import { reasonOf, UsageError } from '../errors.ts'
+import { UsageError } from '../errors.ts'
 import { Operations } from '../operations.ts'
+import { parsed } from '../sources.ts'
+import { argumentsOf, wantsJson } from './input.ts'
 import { urlOf } from './client.ts'
 import { examine } from './doctor/examine.ts'
 import { Ground, type Wish } from './doctor/ground.ts'
@@ -90,13 +92,15 @@ type Told = {
 
 /** What the command line says; throws UsageError for what it may not. */
 export function told(args: readonly string[]): Told {
-  const { values, positionals } = parsed(args)
+  const { values, positionals } = parsed(() =>
+    parseArgs({ args: [...args], options: { ...served, ...own }, allowPositionals: true })
+  )
   const { configmap, server = process.env.MUSTER_SERVER, lease, strict, output, ...rest } = values
   const { 'service-account': account, ...others } = rest
   const [file, ...more] = positionals
   if (more.length > 0) throw new UsageError(`one file is enough: ${positionals.join(' ')}`)
-  if (output !== undefined && output !== 'json') throw new UsageError(`--output: ${output} must be json`)
-  const options = Object.entries(others).flatMap(([name, value]) => [value].flat().map(each => `--${name}=${each}`))
+  const json = wantsJson(output)
+  const options = argumentsOf(others)
   const wish = {
     file,
     configMap: place('--configmap', configmap),
@@ -104,21 +108,11 @@ export function told(args: readonly string[]): Told {
     lease: lease === undefined ? undefined : place('--lease', lease),
     account: account === undefined ? undefined : place('--service-account', account)
   }
-  return { wish, options, strict, json: output === 'json' }
+  return { wish, options, strict, json }
 }
 
 function place(option: string, said: string): Place {
   const found = placeIn(said)
   if (!found) throw new UsageError(`${option}: ${said} must be NAMESPACE/NAME, such as muster-system/muster`)
   return found
-}
-
-function parsed(
-  args: readonly string[]
-): ReturnType<typeof parseArgs<{ options: typeof served & typeof own; allowPositionals: true }>> {
-  try {
-    return parseArgs({ args: [...args], options: { ...served, ...own }, allowPositionals: true })
-  } catch (error) {
-    throw new UsageError(`${reasonOf(error).split('. ')[0]}; see --help`)
-  }
 }

@@ -4,7 +4,8 @@ import { join, resolve } from 'node:path'
 import { cwd } from 'node:process'
 import { parseArgs } from 'node:util'
 import { loadConfig } from '../config.ts'
-import { reasonOf, UsageError } from '../errors.ts'
+import { UsageError } from '../errors.ts'
+import { parsed } from '../sources.ts'
 import { schedulerConfiguration } from './scheduler-config.ts'
 
 const usage = `Usage: muster embedded [--nodes N] [--simulated] [--kubeconfig FILE] [--port P] [--extender URL]
@@ -63,14 +64,6 @@ function read(args: readonly string[]): Wish {
     ...{ help, kubeconfig, extender, simulated },
     nodes: count('--nodes', values.nodes, mostNodes),
     port: count('--port', values.port, 65_535)
-  }
-}
-
-function parsed<T>(parse: () => T): T {
-  try {
-    return parse()
-  } catch (error) {
-    throw new UsageError(`${reasonOf(error).split('. ')[0]}; see --help`)
   }
 }
 

@@ -26,3 +26,14 @@ function textOf(bytes: Uint8Array): string {
     throw new UsageError('it is not UTF-8, so not YAML')
   }
 }
+
+/** Whether the answer is to be JSON; throws UsageError where another form is asked for. */
+export function wantsJson(output: string | undefined): boolean {
+  if (output !== undefined && output !== 'json') throw new UsageError(`--output: ${output} must be json`)
+  return output === 'json'
+}
+
+/** Flags that were parsed, as arguments again. */
+export function argumentsOf(values: Readonly<Record<string, string | readonly string[] | undefined>>): string[] {
+  return Object.entries(values).flatMap(([name, value]) => [value ?? []].flat().map(each => `--${name}=${each}`))
+}

@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util'
 import { loadConfig, profileNames } from '../config.ts'
 import { reasonOf, UsageError } from '../errors.ts'
-import { readText } from './input.ts'
+import { parsed } from '../sources.ts'
+import { argumentsOf, readText, wantsJson } from './input.ts'
 import { check, type Expected, type Finding } from './lint/check.ts'
 
 const usage = `Usage: muster lint FILE [options]
@@ -46,12 +47,14 @@ export const lint = {
 }
 
 function optionsOf(args: readonly string[]): Options {
-  const { values, positionals } = parsed(args)
+  const { values, positionals } = parsed(() =>
+    parseArgs({ args: [...args], options: { ...served, ...own }, allowPositionals: true })
+  )
   const { output, strict = false, ...told } = values
   const [file, ...more] = positionals
   if (file === undefined || more.length > 0) throw new UsageError('name one file: muster lint FILE')
-  if (output !== undefined && output !== 'json') throw new UsageError(`--output: ${output} must be json`)
-  const flags = Object.entries(told).flatMap(([name, value]) => [value].flat().map(each => `--${name}=${each}`))
+  const json = wantsJson(output)
+  const flags = argumentsOf(told)
   const { bindTimeoutMs, schedulerNames: profiles, extender, lease, scope } = loadConfig(flags, process.env)
   const schedulerNames = [...profiles.keys()]
   const builtIn: readonly string[] = profileNames
@@ -60,7 +63,7 @@ function optionsOf(args: readonly string[]): Options {
     file,
     expected: { bindTimeoutMs, schedulerNames, namedSchedulers, extender, lease, scope },
     strict,
-    json: output === 'json'
+    json
   }
 }
 
@@ -73,16 +76,6 @@ const served = {
   extender: { type: 'string' }
 } as const
 const own = { strict: { type: 'boolean' }, output: { type: 'string', short: 'o' } } as const
-
-function parsed(
-  args: readonly string[]
-): ReturnType<typeof parseArgs<{ options: typeof served & typeof own; allowPositionals: true }>> {
-  try {
-    return parseArgs({ args: [...args], options: { ...served, ...own }, allowPositionals: true })
-  } catch (error) {
-    throw new UsageError(`${reasonOf(error).split('. ')[0]}; see --help`)
-  }
-}
 
 async function findingsIn(file: string, expected: Expected): Promise<readonly Finding[]> {
   try {

@@ -3,8 +3,9 @@ import { parseAllDocuments } from 'yaml'
 import { loadConfig } from '../config.ts'
 import { type DryRun, dryRun } from '../dry-run.ts'
 import { reasonOf, UsageError } from '../errors.ts'
+import { parsed } from '../sources.ts'
 import { table } from './client.ts'
-import { readText } from './input.ts'
+import { argumentsOf, readText, wantsJson } from './input.ts'
 
 const usage = `Usage: muster plan FILE... [options]
 
@@ -54,22 +55,14 @@ const own = { output: { type: 'string', short: 'o' } } as const
 type Wish = { readonly files: readonly string[]; readonly options: readonly string[]; readonly json: boolean }
 
 function read(args: readonly string[]): Wish {
-  const { values, positionals: files } = parsed(args)
+  const { values, positionals: files } = parsed(() =>
+    parseArgs({ args: [...args], options: { ...served, ...own }, allowPositionals: true })
+  )
   const { output, ...told } = values
   if (files.length === 0) throw new UsageError('name a file, or - for standard input: muster plan FILE')
-  if (output !== undefined && output !== 'json') throw new UsageError(`--output: ${output} must be json`)
-  const options = Object.entries(told).flatMap(([name, value]) => [value].flat().map(each => `--${name}=${each}`))
-  return { files, options, json: output === 'json' }
-}
-
-function parsed(
-  args: readonly string[]
-): ReturnType<typeof parseArgs<{ options: typeof served & typeof own; allowPositionals: true }>> {
-  try {
-    return parseArgs({ args: [...args], options: { ...served, ...own }, allowPositionals: true })
-  } catch (error) {
-    throw new UsageError(`${reasonOf(error).split('. ')[0]}; see --help`)
-  }
+  const json = wantsJson(output)
+  const options = argumentsOf(told)
+  return { files, options, json }
 }
 
 async function objectsIn(file: string): Promise<readonly unknown[]> {

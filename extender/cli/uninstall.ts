@@ -2,8 +2,10 @@ import { parseArgs } from 'node:util'
 import { nameOf } from '../../policies/text.ts'
 import { systemClock } from '../clock.ts'
 import { loadConfig } from '../config.ts'
-import { reasonOf, UsageError } from '../errors.ts'
+import { UsageError } from '../errors.ts'
 import { Operations } from '../operations.ts'
+import { parsed } from '../sources.ts'
+import { argumentsOf, wantsJson } from './input.ts'
 import { table } from './client.ts'
 import { gatePolicies } from './gate-policies.ts'
 import { nextSteps } from './uninstall/next-steps.ts'
@@ -69,19 +71,16 @@ export const uninstall = {
 }
 
 function read(args: readonly string[]): Wish {
-  const { 'dry-run': dry = false, yes = false, output, ...told } = parsed(args).values
+  const {
+    'dry-run': dry = false,
+    yes = false,
+    output,
+    ...told
+  } = parsed(() => parseArgs({ args: [...args], options: { ...served, ...own } })).values
   if (dry === yes) throw new UsageError('say one of --dry-run, which only lists, and --yes, which does it')
-  if (output !== undefined && output !== 'json') throw new UsageError(`--output: ${output} must be json`)
-  const options = Object.entries(told).flatMap(([name, value]) => [value].flat().map(each => `--${name}=${each}`))
-  return { does: yes, json: output === 'json', options }
-}
-
-function parsed(args: readonly string[]): ReturnType<typeof parseArgs<{ options: typeof served & typeof own }>> {
-  try {
-    return parseArgs({ args: [...args], options: { ...served, ...own } })
-  } catch (error) {
-    throw new UsageError(`${reasonOf(error).split('. ')[0]}; see --help`)
-  }
+  const json = wantsJson(output)
+  const options = argumentsOf(told)
+  return { does: yes, json, options }
 }
 
 type Report = {

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
-import { reasonOf, UsageError } from '../errors.ts'
 import { version as number } from '../version.ts'
+import { parsed } from '../sources.ts'
+import { wantsJson } from './input.ts'
 
 const usage = `Usage: muster version [--output json]
 
@@ -22,15 +23,6 @@ export const version = {
 }
 
 function isJson(args: readonly string[]): boolean {
-  const output = read(args)
-  if (output !== undefined && output !== 'json') throw new UsageError(`--output: ${output} must be json`)
-  return output === 'json'
-}
-
-function read(args: readonly string[]): string | undefined {
-  try {
-    return parseArgs({ args: [...args], options: { output: { type: 'string', short: 'o' } } }).values.output
-  } catch (error) {
-    throw new UsageError(`${reasonOf(error).split('. ')[0]}; see --help`)
-  }
+  const options = { output: { type: 'string', short: 'o' } } as const
+  return wantsJson(parsed(() => parseArgs({ args: [...args], options })).values.output)
 }

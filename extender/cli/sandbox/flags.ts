@@ -1,7 +1,8 @@
 import { env } from 'node:process'
 import { parseArgs } from 'node:util'
 import { parseDuration, parseInteger } from '../../../policies/parse.ts'
-import { reasonOf, UsageError } from '../../errors.ts'
+import { UsageError } from '../../errors.ts'
+import { parsed } from '../../sources.ts'
 
 /** A flag: without a hint it takes no value. */
 export type Row = {
@@ -31,7 +32,7 @@ export class Flags<R extends Rows> {
       const text = row.hint === undefined ? undefined : variables[variableOf(name)]
       if (text !== undefined && text !== '') values.set(name, row.list ? text.split(',') : [text])
     }
-    for (const [name, value] of Object.entries(parsed(args, rows)))
+    for (const [name, value] of Object.entries(valuesIn(args, rows)))
       values.set(name, Array.isArray(value) ? value.map(String) : [])
     return new Flags(rows, values)
   }
@@ -99,15 +100,11 @@ export class Flags<R extends Rows> {
   }
 }
 
-function parsed(args: readonly string[], rows: Rows): Readonly<Record<string, unknown>> {
+function valuesIn(args: readonly string[], rows: Rows): Readonly<Record<string, unknown>> {
   const kinds = { flag: { type: 'boolean' }, value: { type: 'string', multiple: true } } as const
   const kindOf = ({ hint }: Row): (typeof kinds)['flag' | 'value'] => (hint === undefined ? kinds.flag : kinds.value)
   const options = Object.fromEntries(Object.entries(rows).map(([name, row]) => [name, kindOf(row)]))
-  try {
-    return parseArgs({ args: [...args], options, allowPositionals: false }).values
-  } catch (error) {
-    throw new UsageError(`${reasonOf(error).split('. ')[0]}; see --help`)
-  }
+  return parsed(() => parseArgs({ args: [...args], options, allowPositionals: false }).values)
 }
 
 function variableOf(name: string): string {
