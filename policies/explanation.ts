@@ -34,6 +34,12 @@ export function explain(snapshot: Snapshot, request: PlanRequest, { board, found
   return { outcome, placed, need, blocked: { pod, reasons: sorted }, message: head + tail }
 }
 
+/** Of those who need not be searched for: no room would help, for the reason in `message`. */
+export const unsearched = (need: number, message: string): Explanation => ({
+  ...{ outcome: 'infeasible', placed: 0, need, message },
+  blocked: { pod: '', reasons: new Map() }
+})
+
 const listed = (reasons: ReadonlyMap<string, number>) =>
   reasons.size === 0 ? '' : `: ${[...reasons].map(([reason, count]) => `${count} ${reason}`).join(', ')}`
 

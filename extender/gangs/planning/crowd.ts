@@ -1,3 +1,4 @@
+import { unsearched } from '../../../policies/explanation.ts'
 import type { Explanation } from '../../../policies/plan.ts'
 import type { Gang } from '../membership/gang.ts'
 
@@ -56,7 +57,7 @@ export class Crowd {
   /** What those are told who may not be planned. */
   explain(need: number): Explanation {
     const message = `${this.#most} gangs of this namespace wait already (--max-waiting-gangs); it has its turn when one of them starts or goes`
-    return { outcome: 'infeasible', placed: 0, need, blocked: { pod: '', reasons: new Map() }, message }
+    return unsearched(need, message)
   }
 
   #waiting(namespace: string): Waiting {

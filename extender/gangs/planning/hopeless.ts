@@ -1,3 +1,4 @@
+import { unsearched } from '../../../policies/explanation.ts'
 import type { Explanation } from '../../../policies/plan.ts'
 import type { Pod } from '../../../policies/types.ts'
 import type { State } from '../../state.ts'
@@ -15,6 +16,5 @@ export function hopeless(
 ): Explanation | undefined {
   const message = pods.some(gatedByMuster) ? rights.lack('ungate', gang.namespace) : undefined
   if (message === undefined) return beyondPins(pods, need, state) ?? beyondCluster(gang, need, state.snapshot())
-  const blocked = { pod: '', reasons: new Map<string, number>() }
-  return { outcome: 'infeasible', placed: 0, need, blocked, message }
+  return unsearched(need, message)
 }

@@ -1,3 +1,4 @@
+import { unsearched } from '../../../policies/explanation.ts'
 import { pinnedNode } from '../../../policies/pin.ts'
 import type { Explanation } from '../../../policies/plan.ts'
 import type { Pod } from '../../../policies/types.ts'
@@ -12,7 +13,6 @@ export function beyondPins(pods: readonly Pod[], need: number, state: State): Ex
   const [first] = lost
   if (first === undefined || pods.length - lost.length >= need) return undefined
   const others = lost.length > 1 ? `, like ${lost.length - 1} more` : ''
-  const blocked = { pod: '', reasons: new Map<string, number>() }
   const message = `${first}, which is gone${others}: it can start nowhere else, and must be deleted and made anew`
-  return { outcome: 'infeasible', placed: 0, need, blocked, message, isPrivate: true }
+  return { ...unsearched(need, message), isPrivate: true }
 }

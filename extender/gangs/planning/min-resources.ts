@@ -1,3 +1,4 @@
+import { unsearched } from '../../../policies/explanation.ts'
 import type { Explanation } from '../../../policies/plan.ts'
 import type { Snapshot } from '../../../policies/snapshot.ts'
 import type { Gang } from '../membership/gang.ts'
@@ -12,7 +13,6 @@ export function beyondCluster({ minResources }: Gang, need: number, { nodes }: S
   const short = [...minResources].filter(([name, amount]) => amount > (total.get(name) ?? 0))
   if (short.length === 0) return undefined
   const said = short.map(([name, amount]) => `${amount} ${name} of ${total.get(name) ?? 0}`).join(', ')
-  const blocked = { pod: '', reasons: new Map<string, number>() }
   const message = `the gang's min-resources are more than the whole cluster has: ${said}`
-  return { outcome: 'infeasible', placed: 0, need, blocked, message }
+  return unsearched(need, message)
 }

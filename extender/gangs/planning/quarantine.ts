@@ -1,3 +1,4 @@
+import { unsearched } from '../../../policies/explanation.ts'
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../../clock.ts'
 import { reasonOf } from '../../errors.ts'
@@ -60,6 +61,5 @@ function aside({ members }: Gang, { failures, reason }: Fault): Attempt {
   const message =
     `muster met an unexpected error ${failures} times while it planned this gang, and leaves it alone for ` +
     `${asideMs / 60_000} minutes or until its members change: ${reason}`
-  const blocked = { pod: '', reasons: new Map<string, number>() }
-  return { outcome: 'infeasible', placed: 0, need: members.length, blocked, message }
+  return unsearched(members.length, message)
 }
