@@ -1,5 +1,5 @@
-import { Flags, flagHelp } from './flags.ts'
-import { listenRow, logOf, runUntilSignal, serviceRows } from './running.ts'
+import { flagHelp } from './flags.ts'
+import { listenRow, serviceCommand, serviceRows } from './running.ts'
 
 const rows = {
   listen: listenRow('127.0.0.1:8080'),
@@ -41,16 +41,9 @@ Examples:
   curl http://127.0.0.1:8080/projects/shop/
 `
 
-export const activator = {
-  name: 'activator',
-  summary: 'send traffic to sandboxes, and wake them',
-  async run(args: readonly string[]): Promise<void> {
-    const flags = Flags.read(rows, args)
-    if (flags.is('help')) {
-      process.stdout.write(usage)
-      return
-    }
-    const log = logOf(flags)
+export const activator = serviceCommand({
+  ...{ name: 'activator', summary: 'send traffic to sandboxes, and wake them', what: 'activator', rows, usage },
+  async start(flags, log) {
     const most = 2 ** 31 - 1
     const options = {
       ...flags.address('listen'),
@@ -64,6 +57,6 @@ export const activator = {
       }
     }
     const { startActivatorAt } = await import('../../sandbox-services.ts')
-    await runUntilSignal('activator', log, () => startActivatorAt(options))
+    return await startActivatorAt(options)
   }
-}
+})

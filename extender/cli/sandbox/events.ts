@@ -1,6 +1,6 @@
 import { env } from 'node:process'
-import { Flags, flagHelp } from './flags.ts'
-import { listenRow, logOf, runUntilSignal, serviceRows } from './running.ts'
+import { flagHelp } from './flags.ts'
+import { listenRow, serviceCommand, serviceRows } from './running.ts'
 
 const rows = {
   listen: listenRow('127.0.0.1:50053'),
@@ -25,16 +25,15 @@ Examples:
   curl -N http://127.0.0.1:50053/v1/events -H 'accept: text/event-stream'
 `
 
-export const events = {
-  name: 'events',
-  summary: 'tell who wants to know that sandboxes have ended',
-  async run(args: readonly string[]): Promise<void> {
-    const flags = Flags.read(rows, args)
-    if (flags.is('help')) {
-      process.stdout.write(usage)
-      return
-    }
-    const log = logOf(flags)
+export const events = serviceCommand({
+  ...{
+    name: 'events',
+    summary: 'tell who wants to know that sandboxes have ended',
+    what: 'events service',
+    rows,
+    usage
+  },
+  async start(flags, log) {
     const options = {
       ...flags.address('listen'),
       ...{ log, webhooks: flags.list('webhook'), webhooksFile: flags.maybe('webhooks'), hooks: flags.list('hook') },
@@ -43,6 +42,6 @@ export const events = {
       redis: flags.is('no-redis') ? undefined : (flags.maybe('redis-url') ?? env['REDIS_URL'])
     }
     const { startEvents } = await import('../../sandbox-services.ts')
-    await runUntilSignal('events service', log, () => startEvents(options))
+    return await startEvents(options)
   }
-}
+})

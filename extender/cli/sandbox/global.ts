@@ -1,6 +1,6 @@
 import { UsageError } from '../../errors.ts'
-import { Flags, flagHelp } from './flags.ts'
-import { listenRow, logOf, runUntilSignal, serviceRows } from './running.ts'
+import { flagHelp } from './flags.ts'
+import { listenRow, serviceCommand, serviceRows } from './running.ts'
 
 const rows = {
   listen: listenRow('127.0.0.1:50051'),
@@ -29,16 +29,9 @@ Example:
   muster sandbox global --cluster here=http://127.0.0.1:50052 --cluster there=http://10.0.0.7:50052,priority=1
 `
 
-export const global = {
-  name: 'global',
-  summary: 'choose the cluster of each sandbox',
-  async run(args: readonly string[]): Promise<void> {
-    const flags = Flags.read(rows, args)
-    if (flags.is('help')) {
-      process.stdout.write(usage)
-      return
-    }
-    const log = logOf(flags)
+export const global = serviceCommand({
+  ...{ name: 'global', summary: 'choose the cluster of each sandbox', what: 'front door', rows, usage },
+  async start(flags, log) {
     const redis = flags.is('no-redis') ? undefined : (flags.maybe('redis-url') ?? process.env.REDIS_URL)
     const { startGlobal, entriesOfFlags, settingsOfFile } = await import('../../sandbox-services.ts')
     const [file, clusters] = [flags.maybe('clusters'), flags.list('cluster')]
@@ -49,6 +42,6 @@ export const global = {
         ? { clusters: entriesOfFlags(clusters), strategy: 'rendezvous' as const, failoverAfterMs: 300_000 }
         : settingsOfFile(file)
     const options = { ...flags.address('listen'), log, settings, ...(redis !== undefined && { redis }) }
-    await runUntilSignal('front door', log, () => startGlobal(options))
+    return await startGlobal(options)
   }
-}
+})

@@ -1,7 +1,7 @@
 import { env } from 'node:process'
 import { hostname } from 'node:os'
-import { Flags, flagHelp } from './flags.ts'
-import { logOf, runUntilSignal, serviceRows } from './running.ts'
+import { flagHelp } from './flags.ts'
+import { serviceCommand, serviceRows } from './running.ts'
 
 const rows = {
   host: { hint: 'HOST', fallback: '127.0.0.1', help: 'where it listens; 0.0.0.0 in a pod' },
@@ -22,21 +22,12 @@ Example:
 /** What is under way may take so long when it is to end. */
 const graceMs = 5_000
 
-export const mock = {
-  name: 'mock',
-  summary: 'run a mock sandbox',
-  async run(args: readonly string[]): Promise<void> {
-    const flags = Flags.read(rows, args)
-    if (flags.is('help')) {
-      process.stdout.write(usage)
-      return
-    }
-    const log = logOf(flags)
+export const mock = serviceCommand({
+  ...{ name: 'mock', summary: 'run a mock sandbox', what: 'mock sandbox', rows, usage },
+  async start(flags, log) {
     const options = { host: flags.text('host'), port: flags.port('port'), name: hostname(), env }
     const { startMock } = await import('../../sandbox-services.ts')
-    await runUntilSignal('mock sandbox', log, async () => {
-      const running = await startMock({ ...options, log: line => log.debug(line) })
-      return { url: running.url, close: () => running.stop(graceMs) }
-    })
+    const running = await startMock({ ...options, log: line => log.debug(line) })
+    return { url: running.url, close: () => running.stop(graceMs) }
   }
-}
+})

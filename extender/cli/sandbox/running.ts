@@ -1,6 +1,6 @@
 import { pino, type Logger } from 'pino'
 import { logLevels } from '../../options.ts'
-import type { Flags, Row, Rows } from './flags.ts'
+import { Flags, type Row, type Rows } from './flags.ts'
 
 /** Something that runs until it is closed. */
 export type Service = { readonly url: string; close(): Promise<void> }
@@ -18,11 +18,45 @@ export const listenRow = (fallback: string): Row => ({
   help: 'where it listens; port 0 is any'
 })
 
-export const logOf = (flags: Flags<typeof serviceRows>): Logger =>
+const logOf = (flags: Flags<typeof serviceRows>): Logger =>
   pino({ level: flags.oneOf('log-level', logLevels), base: null })
 
+type Command = {
+  readonly name: string
+  readonly summary: string
+  run(args: readonly string[]): Promise<void>
+}
+
+type ServiceParts<R extends Rows & typeof serviceRows> = {
+  readonly name: string
+  readonly summary: string
+  /** In the log. */
+  readonly what: string
+  readonly rows: R
+  readonly usage: string
+  /** Reads what the user said, throws UsageError where that will not do, and starts. */
+  readonly start: (flags: Flags<R>, log: Logger) => Promise<Service>
+}
+
+/** The command of a service: its help, or the service until a signal. */
+export function serviceCommand<R extends Rows & typeof serviceRows>(parts: ServiceParts<R>): Command {
+  const { name, summary, what, rows, usage, start } = parts
+  return {
+    ...{ name, summary },
+    async run(args: readonly string[]): Promise<void> {
+      const flags = Flags.read(rows, args)
+      if (flags.is('help')) {
+        process.stdout.write(usage)
+        return
+      }
+      const log = logOf(flags)
+      await runUntilSignal(what, log, () => start(flags, log))
+    }
+  }
+}
+
 /** Runs it until SIGTERM or SIGINT, then closes it; a second signal ends the process at once. */
-export async function runUntilSignal(what: string, log: Logger, start: () => Promise<Service>): Promise<void> {
+async function runUntilSignal(what: string, log: Logger, start: () => Promise<Service>): Promise<void> {
   const service = await start()
   log.info({ url: service.url }, `the ${what} listens`)
   const signal = await nextSignal()

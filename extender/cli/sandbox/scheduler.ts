@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { parse } from 'yaml'
 import { reasonOf, UsageError } from '../../errors.ts'
-import { Flags, flagHelp } from './flags.ts'
-import { listenRow, logOf, runUntilSignal, serviceRows } from './running.ts'
+import { type Flags, flagHelp } from './flags.ts'
+import { listenRow, serviceCommand, serviceRows } from './running.ts'
 
 const rows = {
   listen: listenRow('127.0.0.1:50052'),
@@ -45,21 +45,14 @@ Examples:
   curl -d '{"project_id": "shop"}' -H 'content-type: application/json' http://127.0.0.1:50052/v1/sandboxes
 `
 
-export const scheduler = {
-  name: 'scheduler',
-  summary: 'make sandboxes in one cluster',
-  async run(args: readonly string[]): Promise<void> {
-    const flags = Flags.read(rows, args)
-    if (flags.is('help')) {
-      process.stdout.write(usage)
-      return
-    }
-    const log = logOf(flags)
+export const scheduler = serviceCommand({
+  ...{ name: 'scheduler', summary: 'make sandboxes in one cluster', what: 'scheduler', rows, usage },
+  async start(flags, log) {
     const options = { ...optionsOf(flags), log }
     const { startScheduler } = await import('../../sandbox.ts')
-    await runUntilSignal('scheduler', log, () => startScheduler(options))
+    return await startScheduler(options)
   }
-}
+})
 
 function optionsOf(flags: Flags<typeof rows>) {
   const kubeconfig = flags.maybe('kubeconfig')
