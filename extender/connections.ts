@@ -5,6 +5,8 @@ import type { Clock } from './clock.ts'
 
 /** A client that is told that the connection ends has so long to notice; what it sends until then is answered. */
 const noticeMs = 250
+/** One that has not even read that far gets this long; Go's servers wait a second as well. */
+const unreadMs = 1_000
 /** Servers may let go of a client that has asked nothing for so long; Go's clients leave after 90 s. */
 export const idleMs = 120_000
 /** The largest number of a stream: all that come are still served. */
@@ -108,12 +110,17 @@ export class Connections {
     if (this.#closing) this.#end(session)
   }
 
-  /** Says that no stream is wanted any more, and only a moment later which one was the last. */
+  /**
+   * Says that no stream is wanted any more, and only later which one was the last: a moment after the client has
+   * answered a ping, since one that was slow to read has sent by then what it began before it knew (RFC 9113, 6.8).
+   */
   #end(session: ServerHttp2Session): void {
     const state = this.#sessions.get(session)
     if (!state || state.last || session.closed || session.destroyed) return
     state.last = true
     session.goaway(constants.NGHTTP2_NO_ERROR, lastStream)
-    this.#clock.after(noticeMs, () => session.close())
+    const close = (): void => session.close()
+    this.#clock.after(unreadMs, close)
+    session.ping(() => this.#clock.after(noticeMs, close))
   }
 }

@@ -53,6 +53,9 @@ async function changes(server: Wire, files: Files, before: string | undefined): 
   }
 }
 
+/** A stream that the server never took, so that the same call may be made again (RFC 9113, 8.7), as Go's client does. */
+const neverTaken = /NGHTTP2_REFUSED_STREAM/
+
 /** Calls without a pause until it is told to stop, as Go's client does: on a new connection where the last one ends. */
 class Load {
   calls = 0
@@ -81,14 +84,21 @@ class Load {
 
   async #once(): Promise<void> {
     this.calls += 1
+    while (await this.#refused());
+  }
+
+  /** One attempt: whether it has to be made again. */
+  async #refused(): Promise<boolean> {
     try {
       const stream = this.#open().request({ ':path': '/bind', ':method': 'POST', 'content-type': 'application/json' })
       stream.end(bindBody())
       const [[head], said] = await Promise.all([once(stream, 'response'), text(stream)])
       if (head[':status'] !== 200) this.failures.push(`${head[':status']} ${said}`)
     } catch (error) {
+      if (neverTaken.test(String(error))) return true
       this.failures.push(String(error))
     }
+    return false
   }
 
   #open(): ClientHttp2Session {
