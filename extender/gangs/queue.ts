@@ -71,7 +71,8 @@ export class Queue {
     for (const key of this.#changed) {
       const gang = this.#parts.roster.gang(key)
       this.#past.delete(key)
-      if (gang) this.#next.set(this.#entry(gang))
+      // Whoever runs, or has a plan for all, stays out: they are most of a cluster's gangs.
+      if (gang && this.#unplaced(gang).length > 0) this.#next.set(this.#entry(gang))
       else this.#next.delete(key)
     }
     this.#changed.clear()
