@@ -13,7 +13,7 @@ t.test('S3.51 S3.77 npm run coverage runs tests and writes an HTML report to cov
   const dir = mkdtempSync(join(tmpdir(), 'muster-coverage-'))
   t.teardown(() => rmSync(dir, { recursive: true }))
   mkdirSync(join(dir, 'test'))
-  for (const file of ['package.json', '.taprc', 'test/run.ts', 'test/reporter.ts'])
+  for (const file of ['package.json', '.taprc', 'test/run.ts', 'test/command-line.ts', 'test/reporter.ts'])
     cpSync(join(root, file), join(dir, file))
   symlinkSync(join(root, 'node_modules'), join(dir, 'node_modules'))
   writeFileSync(join(dir, 'half.ts'), 'export const half = (n: number): number => n / 2\n')

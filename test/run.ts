@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { cp, readFile, rm } from 'node:fs/promises'
-import { parseArgs } from 'node:util'
+import { CommandLine } from './command-line.ts'
 
 type Tally = { passed: number; failed: number; skipped: number }
 
@@ -18,7 +18,8 @@ const checks = {
 }
 const htmlReport = ['--no-disable-coverage', '--coverage-report=html', '--no-browser']
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { coverage: { type: 'boolean' } } })
+const command = new CommandLine('test', 'usage: npm test [-- FILE...]; npm run coverage [-- FILE...]\n')
+const { values, positionals } = command.read({ coverage: { type: 'boolean' } })
 const total: Tally = { passed: 0, failed: 0, skipped: 0 }
 
 await prepareTap()

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
+import { CommandLine } from '../command-line.ts'
 import { newestOf } from '../control-plane/kubernetes-module.ts'
 import { onKind } from './kind.ts'
 import { leftOut } from './left-out.ts'
@@ -26,18 +26,15 @@ const options = {
   kind: { type: 'boolean' },
   upstream: { type: 'boolean' },
   minor: { type: 'string' },
-  kubernetes: { type: 'string' },
-  help: { type: 'boolean' }
+  kubernetes: { type: 'string' }
 } as const
 
-type Values = ReturnType<typeof parse>['values']
+const { values, positionals } = new CommandLine('conformance', usage).read(options)
 
-const parse = () => parseArgs({ allowPositionals: true, options })
+type Values = typeof values
 
 try {
-  const { values, positionals } = parse()
-  if (values.help) process.stdout.write(usage)
-  else process.exitCode = await conform(values, positionals)
+  process.exitCode = await conform(values, positionals)
 } catch (error) {
   process.stderr.write(`conformance: ${error instanceof Error ? error.message : String(error)}\n`)
   process.exitCode = 1

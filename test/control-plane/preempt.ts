@@ -2,17 +2,21 @@
  * From the creation of a gang to its last binding, where every node is taken by a pod of lower priority: by muster,
  * gated and ungated, and by native gangs with WorkloadAwarePreemption (alpha of 1.36), in one run.
  */
-import { parseArgs } from 'node:util'
+import { CommandLine } from '../command-line.ts'
 import { buildTools, type Tools } from './build.ts'
 import { Lab, type LabOptions } from './lab.ts'
 import { isBound, type Pod, podObject } from './objects.ts'
 import { type Way, ways } from './ways.ts'
 
 const options = { rounds: { type: 'string' }, size: { type: 'string' }, nodes: { type: 'string' } } as const
-const { values } = parseArgs({ options })
-const rounds = Number(values.rounds ?? 3)
-const size = Number(values.size ?? 64)
-const nodes = Number(values.nodes ?? 1_000)
+const command = new CommandLine(
+  'compare:preempt',
+  'usage: npm run compare:preempt -- [--rounds 3] [--size 64] [--nodes 1000]\n'
+)
+const { values } = command.read(options)
+const rounds = command.count('rounds', values.rounds, 3)
+const size = command.count('size', values.size, 64)
+const nodes = command.count('nodes', values.nodes, 1_000)
 /** A gang that takes longer is given up, and said to be. */
 const patienceMs = 900_000
 const { gated, ungated, native } = ways(size, 'high')

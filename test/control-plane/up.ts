@@ -3,7 +3,8 @@ import { execFile } from 'node:child_process'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { parseArgs, promisify } from 'node:util'
+import { promisify } from 'node:util'
+import { CommandLine } from '../command-line.ts'
 import { buildTools, type Tools } from './build.ts'
 import { forEach } from './client.ts'
 import { Cluster } from './cluster.ts'
@@ -14,18 +15,18 @@ import { release } from './release.ts'
 
 const run = promisify(execFile)
 const record = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'muster', 'control-plane-up.json')
-const usage = 'usage: npm run control-plane -- up [--nodes N] | down'
 
 interface Record {
   readonly dir: string
   readonly pids: readonly number[]
 }
 
-const { positionals, values } = parseArgs({ allowPositionals: true, options: { nodes: { type: 'string' } } })
-const nodes = Number(values.nodes ?? 16)
-if (positionals[0] === 'up' && Number.isInteger(nodes) && nodes > 0) await up()
-else if (positionals[0] === 'down') await down()
-else fail(usage)
+const command = new CommandLine('control-plane', 'usage: npm run control-plane -- up [--nodes 16] | down\n')
+const { positionals, values } = command.read({ nodes: { type: 'string' } })
+const nodes = command.count('nodes', values.nodes, 16)
+if (positionals.join() === 'up') await up()
+else if (positionals.join() === 'down') await down()
+else command.refuse('say up or down')
 
 async function up(): Promise<void> {
   const running = await readRecord()

@@ -1,13 +1,13 @@
 /** From freed room to the last binding of a waiting gang of 4: by muster, gated and ungated, and native, in one run. */
-import { parseArgs } from 'node:util'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { CommandLine } from '../command-line.ts'
 import { buildTools, type Tools } from './build.ts'
 import { Lab, type LabOptions } from './lab.ts'
 import { isBound, podObject } from './objects.ts'
 import { type Way, ways } from './ways.ts'
 
-const { values } = parseArgs({ options: { tries: { type: 'string' } } })
-const tries = Number(values.tries ?? 50)
+const command = new CommandLine('compare:wake', 'usage: npm run compare:wake -- [--tries 50]\n')
+const tries = command.count('tries', command.read({ tries: { type: 'string' } }).values.tries, 50)
 const size = 4
 const { gated, ungated, native } = ways(size)
 

@@ -4,7 +4,7 @@
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { CommandLine } from '../command-line.ts'
 import { buildTools } from '../control-plane/build.ts'
 import { Lab } from '../control-plane/lab.ts'
 import { Dice } from '../control-plane/random.ts'
@@ -13,12 +13,15 @@ import { musterArgs, Soak } from './soak.ts'
 
 const kept = join(import.meta.dirname, '..', 'bench', 'results', 'soak')
 
-const { values } = parseArgs({ options: { minutes: { type: 'string' }, seed: { type: 'string' } } })
-const minutes = Number(values.minutes ?? 10)
-const dice = new Dice(values.seed === undefined ? undefined : Number(values.seed))
-if (!(minutes > 0) || !Number.isSafeInteger(dice.seed)) fail('usage: npm run soak -- [--minutes N] [--seed INTEGER]')
+const command = new CommandLine('soak', 'usage: npm run soak -- [--minutes 10] [--seed N]\n')
+const { values } = command.read({ minutes: { type: 'string' }, seed: { type: 'string' } })
+const minutes = command.count('minutes', values.minutes, 10)
+const dice = new Dice(values.seed === undefined ? undefined : command.count('seed', values.seed, 1))
 const tools = await buildTools()
-if (tools.kind === 'absent') fail(`no control plane on this machine: ${tools.reason}`)
+if (tools.kind === 'absent') {
+  process.stderr.write(`no control plane on this machine: ${tools.reason}\n`)
+  process.exit(2)
+}
 
 process.stdout.write(`${minutes} minutes of churn and faults, seed ${dice.seed}\n`)
 const lab = await Lab.open(tools, { musterArgs })
@@ -37,9 +40,4 @@ async function keep(outcome: Outcome): Promise<void> {
   if ((JSON.parse(last) as { minutes: number }).minutes > outcome.minutes) return
   await writeFile(`${kept}.json`, `${JSON.stringify(outcome, undefined, 2)}\n`)
   await writeFile(`${kept}.md`, markdown(outcome))
-}
-
-function fail(why: string): never {
-  process.stderr.write(`${why}\n`)
-  process.exit(2)
 }
