@@ -89,6 +89,12 @@ export function amountOf(resource: string, quantity: unknown): number | undefine
   return resource === 'cpu' ? milliValue(nanos) : value(nanos)
 }
 
+/** The same amount as people write it: whole cores bare, parts of one with their suffix. */
+export function textOfAmount(resource: string, amount: number): string {
+  if (resource !== 'cpu') return String(amount)
+  return amount % 1000 === 0 ? String(amount / 1000) : `${amount}m`
+}
+
 /** A quantity as JSON carries it: text, or a bare number. */
 export function quantityOf(quantity: unknown): bigint | undefined {
   if (typeof quantity === 'number') return parseQuantity(String(quantity))

@@ -4,8 +4,11 @@ import { reasonOf, UsageError } from '../errors.ts'
 import { parsed } from '../sources.ts'
 import { wantsJson } from './input.ts'
 
-export const clientOptions = `  --server URL         the API of a running muster (default MUSTER_SERVER or http://127.0.0.1:8889)
-  -n, --namespace NS   namespace (default: default)
+/** What `--help` says of them; a list is of all namespaces where none is named. */
+export const clientOptions = (
+  namespace: string
+): string => `  --server URL         the API of a running muster (default MUSTER_SERVER or http://127.0.0.1:8889)
+  -n, --namespace NS   ${namespace}
   --output json        the whole answer`
 
 /** A server that says nothing for so long is none. */

@@ -15,7 +15,7 @@ const usage = `Usage: muster doctor [FILE] [options]
 
 Looks at a cluster and says what keeps gangs from starting there: kube-scheduler's configuration, versions, rights,
 muster's readiness, the lease, gates, certificates, pods that wait. Each finding names what is wrong, where, and the fix.
-Changes nothing. Exits with 0 when there are no errors, 1 when there are, 2 when the cluster cannot be asked.
+Changes nothing. Exits with 0 when there are no errors, 1 when there are, 2 when the cluster cannot be asked or FILE cannot be read.
 
   FILE                              kube-scheduler's configuration (default: the installed ConfigMap)
   --configmap NAMESPACE/NAME        where that is (default muster-system/muster-scheduler, else what is mounted there)
@@ -74,6 +74,8 @@ export const doctor = {
     const operations = await Operations.open(configOf([]), systemClock)
     try {
       const ground = new Ground({ operations, configOf, wish, now: systemClock.wall() })
+      // A file that was named and cannot be read is a mistake of whoever named it, and no finding about the cluster.
+      if (wish.file !== undefined) await ground.scheduler()
       const diagnosis = await examine(ground)
       process.stdout.write(json ? `${JSON.stringify(diagnosis, null, 2)}\n` : print(diagnosis))
       if (diagnosis.errors > 0 || (strict && diagnosis.warnings > 0)) process.exitCode = 1

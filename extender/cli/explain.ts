@@ -7,7 +7,7 @@ const usage = `Usage: muster explain POD [options]
 
 Says why a pod is where it is, or why it waits.
 
-${clientOptions}
+${clientOptions('namespace (default: default)')}
 
 Example:
   muster explain worker-0 -n training

@@ -5,7 +5,7 @@ const usage = `Usage: muster gangs [NAME] [options]
 
 Lists the gangs that muster knows, or one gang with its members.
 
-${clientOptions}
+${clientOptions('namespace (default: all for the list, default for one gang)')}
 
 Example:
   muster gangs -n training

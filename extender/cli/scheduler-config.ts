@@ -1,11 +1,16 @@
+import { parseArgs } from 'node:util'
 import { stringify } from 'yaml'
 import { managed } from '../../policies/names.ts'
 import { type Config, loadConfig } from '../config.ts'
 import { UsageError } from '../errors.ts'
+import { names } from '../options.ts'
+import { parsed } from '../sources.ts'
+import { argumentsOf, wantsJson } from './input.ts'
+import { check } from './lint/check.ts'
 
 const usage = `Usage: muster scheduler-config --kubeconfig FILE --extender URL [--ca FILE [--client-cert FILE --client-key FILE]]
                                [--scheduler-name NAME[=PROFILE]]... [--bind-timeout DURATION]
-                               [--lease NAMESPACE/NAME [--scope all|gangs]]
+                               [--lease NAMESPACE/NAME [--scope all|gangs]] [--output json]
 
 Prints the KubeSchedulerConfiguration for the stock kube-scheduler: FILE is its own kubeconfig, URL is where it reaches
 muster. Give the same --scheduler-name, --bind-timeout, --lease and --scope to "muster serve".
@@ -17,6 +22,8 @@ client's again when they change, the CA only when it starts.
 With replicas, --lease names the Lease by which the kube-schedulers elect their leader; each asks the muster beside it.
 --scope gangs: kube-scheduler asks only about pods that want ${managed.filter} and ${managed.bind}, which the admission
 policy adds to the pods that muster plans; all others cost muster nothing.
+
+What "muster lint" would say of it, such as of plain HTTP to another machine, is written to standard error.
 
 Example:
   muster scheduler-config --kubeconfig /etc/kubernetes/scheduler.conf --extender http://127.0.0.1:8888 > config.yaml
@@ -72,9 +79,28 @@ export const schedulerConfig = {
       process.stdout.write(usage)
       return
     }
-    const config = loadConfig(args, process.env)
-    process.stdout.write(stringify(schedulerConfiguration(config, extenderOf(config))))
+    const { values } = parsed(() => parseArgs({ args: [...args], options: { ...served, output } }))
+    const { output: form, ...told } = values
+    const json = wantsJson(form)
+    const config = loadConfig(argumentsOf(told), process.env)
+    const content = schedulerConfiguration(config, extenderOf(config))
+    const text = json ? `${JSON.stringify(content, null, 2)}\n` : yaml(content)
+    process.stdout.write(text)
+    process.stderr.write(doubts(text, config))
   }
+}
+
+const served = Object.fromEntries(names.map(name => [name, { type: 'string', multiple: true } as const]))
+const output = { type: 'string', short: 'o' } as const
+
+/** Kube-scheduler reads YAML 1.1, where a lease called `y` is true. */
+const yaml = (content: object): string => stringify(content, { compat: 'yaml-1.1' })
+
+/** Each once, though both entries may give rise to it; what was asked for is printed all the same. */
+function doubts(text: string, { bindTimeoutMs, schedulerNames: profiles, lease, scope, extender }: Config): string {
+  const schedulerNames = [...profiles.keys()]
+  const found = check(text, { bindTimeoutMs, schedulerNames, namedSchedulers: schedulerNames, lease, scope, extender })
+  return [...new Set(found.map(({ problem, why, fix }) => `warning: ${problem}: ${why}\n    fix: ${fix}\n`))].join('')
 }
 
 function extenderOf({ extender }: Config): string {

@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap'
+import { parse } from 'yaml'
 import { fakeApiServer } from '../kubernetes/fake-api-server.ts'
 import { type Env, muster } from './run.ts'
 
@@ -82,6 +83,26 @@ t.test('scheduler-config inside a cluster names no kubeconfig', async t => {
   t.notMatch(stdout, /kubeconfig/)
   t.match(stdout, /urlPrefix: https:\/\/muster.example.com\/verbs\n/)
   t.match(stdout, /httpTimeout: 30s\n/)
+})
+
+t.test('names that YAML 1.1 takes for something else are quoted, and JSON is to be had', async t => {
+  const args = ['--extender', 'http://127.0.0.1:8888', '--lease', 'on/y', '--scheduler-name', 'no']
+  const { stdout, stderr } = await muster(['scheduler-config', ...args])
+  t.equal(stderr, '')
+  t.match(stdout, '  resourceNamespace: "on"\n  resourceName: "y"\n')
+  t.match(stdout, '  - schedulerName: "no"\n')
+  const json = await muster(['scheduler-config', ...args, '--output', 'json'])
+  t.strictSame(JSON.parse(json.stdout), parse(stdout))
+})
+
+t.test('scheduler-config says once what lint would, and prints all the same', async t => {
+  const { stdout, stderr, code } = await muster(['scheduler-config', '--extender', 'http://10.0.0.1:8888'])
+  t.match(
+    stderr,
+    /^warning: http to 10\.0\.0\.1:8888, which is not this machine: [^\n]*\n {4}fix: urlPrefix: [^\n]*\n$/
+  )
+  t.match(stdout, /urlPrefix: http:\/\/10\.0\.0\.1:8888\n/)
+  t.equal(code, 0)
 })
 
 type Refused = { args: string[]; env?: Env; want: string | RegExp }

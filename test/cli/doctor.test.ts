@@ -381,6 +381,9 @@ t.test(
     )
     t.equal(code, 0)
     t.equal((await run('--strict', '--output', 'json')).code, 1)
+    const absent = await run('/nowhere.yaml')
+    t.match(absent.stderr, /^muster: cannot read \/nowhere\.yaml: ENOENT[^\n]*\n$/)
+    t.strictSame([absent.stdout, absent.code], ['', 2], 'and is not taken for a sound cluster')
   }
 )
 

@@ -114,9 +114,9 @@ t.test('a gang that stays broken', async t => {
 t.test('min-resources beyond the cluster are said before anybody searches', async t => {
   const h = harness({
     nodes: nodes(2, 'n', oneSlot),
-    pods: pods(1, 'a', each => each.gang('a', 1).cpu(100).annotation('muster.dev/min-resources', '{"cpu":"3"}'))
+    pods: pods(1, 'a', each => each.gang('a', 1).cpu(100).annotation('muster.dev/min-resources', '{"cpu":"2500m"}'))
   })
   await h.run(2_000)
   t.equal(h.gang('a').state, 'waiting')
-  t.match(h.gang('a').reason ?? '', /min-resources are more than the whole cluster has: 3000 cpu of 2000/)
+  t.match(h.gang('a').reason ?? '', /min-resources are more than the whole cluster has: 2500m cpu of 2$/)
 })

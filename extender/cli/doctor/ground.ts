@@ -1,5 +1,5 @@
 import type { Config } from '../../config.ts'
-import { UsageError } from '../../errors.ts'
+import { reasonOf, UsageError } from '../../errors.ts'
 import { object, text } from '../../json.ts'
 import type { Operations, Said } from '../../operations.ts'
 import { readText } from '../input.ts'
@@ -103,7 +103,7 @@ async function fromFile(file: string): Promise<string> {
   try {
     return await readText(file, largest)
   } catch (error) {
-    throw new UsageError(`${file}: ${error instanceof Error ? error.message : String(error)}`)
+    throw new UsageError(`cannot read ${file}: ${reasonOf(error)}`)
   }
 }
 

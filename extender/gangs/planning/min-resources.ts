@@ -1,5 +1,6 @@
 import { unsearched } from '../../../policies/explanation.ts'
 import type { Explanation } from '../../../policies/plan.ts'
+import { textOfAmount } from '../../../policies/quantity.ts'
 import type { Snapshot } from '../../../policies/snapshot.ts'
 import type { Gang } from '../membership/gang.ts'
 
@@ -12,7 +13,9 @@ export function beyondCluster({ minResources }: Gang, need: number, { nodes }: S
   }
   const short = [...minResources].filter(([name, amount]) => amount > (total.get(name) ?? 0))
   if (short.length === 0) return undefined
-  const said = short.map(([name, amount]) => `${amount} ${name} of ${total.get(name) ?? 0}`).join(', ')
+  const said = short
+    .map(([name, amount]) => `${textOfAmount(name, amount)} ${name} of ${textOfAmount(name, total.get(name) ?? 0)}`)
+    .join(', ')
   const message = `the gang's min-resources are more than the whole cluster has: ${said}`
   return unsearched(need, message)
 }
