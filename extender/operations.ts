@@ -44,17 +44,19 @@ const domain = 'muster.dev/'
 /** Whom the API server takes for the writer of what muster writes: the User-Agent of `kubernetes/connection.ts`. */
 const manager = 'muster'
 
-export type OperationsParts = { readonly api: ApiServer; readonly config: Config }
+export type OperationsParts = { readonly api: ApiServer; readonly clock: Clock; readonly config: Config }
 
 /** One visit of a cluster by a command that looks or puts right: no watch, no cache, no memory between two questions. */
 export class Operations {
   readonly #api: ApiServer
+  readonly #clock: Clock
   readonly #nominator: Nominator
   readonly #projector = new Projector({ keepAnnotation: keepsAnnotation })
   readonly #profiles: Profiles
 
-  constructor({ api, config }: OperationsParts) {
+  constructor({ api, clock, config }: OperationsParts) {
     this.#api = api
+    this.#clock = clock
     this.#nominator = new Nominator(api, kubernetesMetrics(new Registry()))
     this.#profiles = new Profiles(profilesOf(config), () => 0)
   }
@@ -63,7 +65,7 @@ export class Operations {
   static async open(config: Config, clock: Clock): Promise<Operations> {
     const metrics = kubernetesMetrics(new Registry())
     const own = config.kubeconfig === undefined ? {} : { kubeconfig: config.kubeconfig }
-    const operations = new Operations({ api: await connect({ clock, metrics, ...own }), config })
+    const operations = new Operations({ api: await connect({ clock, metrics, ...own }), clock, config })
     const { problem } = await operations.get('/version')
     if (problem === undefined) return operations
     await operations.close()
@@ -86,9 +88,15 @@ export class Operations {
   /** Tells of every pod that is on no node and has not ended, page by page; the answer says why that broke off, if it did. */
   async waitingPods(each: (pod: WaitingPod) => void): Promise<string | undefined> {
     const end = await list({
-      ...{ api: this.#api, path: '/api/v1/pods', query: { fieldSelector: 'spec.nodeName=' }, pageSize },
+      ...{
+        api: this.#api,
+        clock: this.#clock,
+        path: '/api/v1/pods',
+        query: { fieldSelector: 'spec.nodeName=' },
+        pageSize
+      },
       signal: new AbortController().signal,
-      onPage: items => {
+      onItems: items => {
         for (const item of objects(items)) this.#waiting(item).forEach(each)
       }
     })

@@ -109,7 +109,7 @@ t.test('each program has the token of its own account, and no other', async t =>
   }
   t.match(volume(muster), { projected: { sources: [{ serviceAccountToken: { path: 'token' } }, {}, {}] } })
   t.match(volume(scheduler), { secret: { secretName: 'muster-kube-scheduler-token' } })
-  t.match([pod?.serviceAccountName, ...[muster, scheduler].map(each => each?.volumeMounts.length)], ['muster', 1, 2])
+  t.match([pod?.serviceAccountName, ...[muster, scheduler].map(each => each?.volumeMounts.length)], ['muster', 2, 2])
 })
 
 t.test('rights that hurt are in the components that need them, and nobody has any of these', async t => {

@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 import { reasonOf, UsageError } from '../errors.ts'
+import { keepCode } from './code-cache.ts'
+
 /** A command of `muster`: throws UsageError for what the user can mend, answers when it is done. */
 export type Command = {
   readonly name: string
@@ -41,6 +43,7 @@ async function main([first, ...args]: readonly string[]): Promise<void> {
   await (await load()).run(args)
 }
 
+keepCode(process.env)
 main(process.argv.slice(2)).catch((error: unknown) => {
   const expected = error instanceof UsageError
   process.stderr.write(`muster: ${expected ? error.message : reasonOf(error)}\n`)

@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module'
 import { loadConfig, optionHelp } from '../config.ts'
 
 const usage = `Usage: muster serve [options]
@@ -21,6 +22,8 @@ export const serve = {
     else {
       // Only here: the commands that ask a running muster start without the server's weight.
       const { serve: run } = await import('../main.ts')
+      // Now, for the next start: later it would stop the event loop, and who is killed at the end writes nothing.
+      flushCompileCache()
       await run(loadConfig(args, process.env))
     }
   }

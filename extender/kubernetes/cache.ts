@@ -11,6 +11,7 @@ import type { KubernetesMetrics } from './metrics.ts'
 import type { ReflectorHandler } from './object-store.ts'
 import { OptionalReflector } from './optional-reflector.ts'
 import type { ControllerKind, ControllerSize, Projector } from './projections.ts'
+import { controllerFields, nodeFields, podFields } from './read-fields.ts'
 import { Reflector, type ReflectorOptions, usualIdleMs } from './reflector.ts'
 import type { Tracer } from './tracer.ts'
 
@@ -53,12 +54,17 @@ export class Cache {
     const { state, projector } = parts
     const complaints = new Complaints(parts.clock, parts.log)
     const reflect = <T>(
-      own: Pick<ReflectorOptions<T>, 'resource' | 'path' | 'project' | 'handler'>
+      own: Pick<ReflectorOptions<T>, 'resource' | 'path' | 'project' | 'fields' | 'handler'>
     ): [string, Reflector<T>] => [own.resource, new Reflector({ ...parts, complaints, ...own })]
     this.#customResources = new CustomResources({ ...parts, complaints })
-    const nodes = { resource: 'nodes', path: '/api/v1/nodes', project: projector.node, handler: nodesInto(state) }
-    const pods = { resource: 'pods', path: '/api/v1/pods', project: projector.pod, handler: podsInto(state) }
-    this.#plannedBy = [reflect<Node>(nodes), reflect<Pod>(pods)]
+    const [nodes, pods] = [
+      { resource: 'nodes', path: '/api/v1/nodes', project: projector.node, fields: nodeFields },
+      { resource: 'pods', path: '/api/v1/pods', project: projector.pod, fields: podFields }
+    ]
+    this.#plannedBy = [
+      reflect<Node>({ ...nodes, handler: nodesInto(state) }),
+      reflect<Pod>({ ...pods, handler: podsInto(state) })
+    ]
     this.#outdatedAfterMs = (parts.idleMs ?? usualIdleMs) + reopenMs
     this.#reflectors = new Map<string, AnyReflector>([
       ...this.#plannedBy,
@@ -68,6 +74,7 @@ export class Cache {
           resource,
           path,
           project: projector.controller(kind),
+          fields: controllerFields,
           handler: sizesInto(state.facts)
         })
       )

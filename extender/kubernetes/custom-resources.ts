@@ -1,9 +1,11 @@
 import type { PodGroup } from '../facts.ts'
 import type { State } from '../state.ts'
 import { type Json, object, objects, text } from '../json.ts'
+import type { Fields } from './fields.ts'
 import type { ReflectorHandler } from './object-store.ts'
 import { OptionalReflector } from './optional-reflector.ts'
 import { type PodGroupKind, podGroupKinds, podGroupProjection } from './pod-groups.ts'
+import { identity } from './read-fields.ts'
 import type { ReflectorOptions } from './reflector.ts'
 
 /** A CRD, as far as it decides whether its objects can be watched. */
@@ -13,8 +15,12 @@ export type CustomResourcesParts = Omit<ReflectorOptions<unknown>, 'resource' | 
   readonly state: State
 }
 
-/** Definitions carry whole schemas: a page of them is not to stop the event loop. */
-const definitionsPerPage = 25
+/** What is read of definitions: not the schemas, which are the most of them. */
+const fields: Fields = {
+  metadata: identity,
+  spec: { versions: { name: 'whole', served: 'whole' } },
+  status: { conditions: { type: 'whole', status: 'whole' } }
+}
 
 /**
  * Watches the PodGroups of other schedulers as long as their CRDs are there: CRDs may come and go at any time. Without
@@ -32,8 +38,8 @@ export class CustomResources {
       ...parts,
       ...{ resource: 'customresourcedefinitions', path: '/apis/apiextensions.k8s.io/v1/customresourcedefinitions' },
       project: json => this.#project(json),
-      handler: this.#handler(),
-      pageSize: definitionsPerPage
+      fields,
+      handler: this.#handler()
     })
   }
 

@@ -3,7 +3,7 @@ import { type Json, object, objects } from '../json.ts'
 const always = 'requiredDuringSchedulingIgnoredDuringExecution'
 
 /** Kinds of volumes that can be had on any node. */
-const placeless = ['configMap', 'downwardAPI', 'emptyDir', 'hostPath', 'image', 'projected', 'secret']
+export const placeless = ['configMap', 'downwardAPI', 'emptyDir', 'hostPath', 'image', 'projected', 'secret']
 
 /** Whether rules that muster does not model decide about the node of a pod with that spec. */
 export function isInTree(spec: Json): boolean {

@@ -1,16 +1,23 @@
+import type { Clock } from '../clock.ts'
 import type { ApiServer } from './api-server.ts'
 import { retryAfterMs } from '../backoff.ts'
 import { causeOf } from './errors.ts'
-import { object, statusMessage, text } from '../json.ts'
+import type { Fields } from './fields.ts'
+import { statusMessage } from '../json.ts'
+import { ListReader, type PageEnd } from './list-reader.ts'
+import type { WireStream } from './transport.ts'
 
 export type ListRequest = {
   readonly api: ApiServer
+  readonly clock: Clock
   readonly path: string
   readonly query: Readonly<Record<string, string | number | boolean | undefined>>
   readonly pageSize: number
   readonly signal: AbortSignal
-  /** Each page's objects, as they are on the wire. */
-  readonly onPage: (items: readonly unknown[]) => void
+  /** What of each object is read; without it all. */
+  readonly fields?: Fields | undefined
+  /** Objects as they are on the wire, less what nobody reads, some at a time as they arrive. */
+  readonly onItems: (items: readonly unknown[]) => void
 }
 
 /** `resourceVersion` is the one that all pages show. */
@@ -24,10 +31,10 @@ type Failure = {
   readonly unreachable?: boolean
 }
 
-type Page = { readonly items: readonly unknown[]; readonly resourceVersion: string; readonly next: string | undefined }
-
 /** A page may be long on its way from a busy server. */
 const pageTimeoutMs = 60_000
+/** What is read of an answer that is no list. */
+const longestRefusal = 64 * 1024
 
 /**
  * A consistent list in pages: without a resource version the server answers from a quorum, never from an old cache.
@@ -38,39 +45,75 @@ export async function list(request: ListRequest): Promise<ListEnd> {
   for (;;) {
     const page = await fetchPage(request, next)
     if ('reason' in page) return page
-    // The await above has let other work run; a page is what we do in one go.
-    request.onPage(page.items)
     if (page.next === undefined) return { ok: true, resourceVersion: page.resourceVersion }
     next = page.next
   }
 }
 
-async function fetchPage(request: ListRequest, token?: string): Promise<Page | Failure> {
-  const { api, path, pageSize, signal } = request
+async function fetchPage(request: ListRequest, token?: string): Promise<PageEnd | Failure> {
+  const { api, clock, path, pageSize } = request
   const query = { ...request.query, limit: pageSize, continue: token }
+  const controller = new AbortController()
+  const abort = (): void => controller.abort()
+  if (request.signal.aborted) abort()
+  request.signal.addEventListener('abort', abort)
+  const cancel = clock.after(pageTimeoutMs, abort)
   try {
-    const { status, headers, body } = await api.request({
-      ...{ method: 'GET', path, query },
-      ...{ timeoutMs: pageTimeoutMs, signal }
-    })
-    if (status === 200) return pageOf(body)
-    const retryAfter = retryAfterMs(headers['retry-after'])
-    const reason = `the list was answered with ${status}: ${statusMessage(status, body)}`
-    return retryAfter === undefined ? { ok: false, reason } : { ok: false, reason, retryAfterMs: retryAfter }
+    const { signal } = controller
+    const stream = await api.stream({ method: 'GET', path, query, timeoutMs: pageTimeoutMs, signal })
+    return stream.status === 200 ? await read(stream, request) : await refused(stream)
   } catch (error) {
     return { ok: false, reason: causeOf(error), unreachable: true }
+  } finally {
+    cancel()
+    request.signal.removeEventListener('abort', abort)
+    // Also closes a connection on which more would come.
+    abort()
   }
 }
 
-function pageOf(body: unknown): Page | Failure {
-  const metadata = object(object(body).metadata)
-  const resourceVersion = text(metadata.resourceVersion)
-  const { items } = object(body)
-  // Go writes an empty list as null; all else that is no list is not to be taken for an empty cluster.
-  if (resourceVersion === undefined || (items !== null && !Array.isArray(items))) {
-    return { ok: false, reason: 'the answer is no list' }
+/** Other work runs between two chunks: a chunk is what we do in one go. */
+async function read({ chunks }: WireStream, { fields, onItems }: ListRequest): Promise<PageEnd | Failure> {
+  const reader = new ListReader({ fields })
+  for await (const chunk of chunks) {
+    const items = taken(() => reader.push(chunk))
+    if ('reason' in items) return items
+    if (items.length > 0) onItems(items)
   }
-  return { items: items ?? [], resourceVersion, next: text(metadata.continue) }
+  const end = taken(() => reader.end())
+  if ('items' in end && end.items.length > 0) onItems(end.items)
+  return end
+}
+
+/** What makes no sense is no reason to doubt that the server is there. */
+function taken<T extends object>(read: () => T): T | Failure {
+  try {
+    return read()
+  } catch (error) {
+    return { ok: false, reason: causeOf(error) }
+  }
+}
+
+async function refused({ status, headers, chunks }: WireStream): Promise<Failure> {
+  const reason = `the list was answered with ${status}: ${statusMessage(status, await bodyOf(chunks))}`
+  const retryAfter = retryAfterMs(headers['retry-after'])
+  return retryAfter === undefined ? { ok: false, reason } : { ok: false, reason, retryAfterMs: retryAfter }
+}
+
+/** Parsed JSON; undefined where it is none. */
+async function bodyOf(chunks: AsyncIterable<Uint8Array>): Promise<unknown> {
+  const pieces: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of chunks) {
+    pieces.push(chunk)
+    size += chunk.length
+    if (size > longestRefusal) return undefined
+  }
+  try {
+    return JSON.parse(Buffer.concat(pieces).toString())
+  } catch {
+    return undefined
+  }
 }
 
 /** True where both are decimal, as those of etcd are, and `a` is older. */

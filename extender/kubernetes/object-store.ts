@@ -48,7 +48,7 @@ export class ObjectStore<T> {
     return this.#entries.size
   }
 
-  /** Projects one page of a list into `entries`; what has not changed since keeps its item, so that receivers see it at a glance. */
+  /** Projects some objects of a list into `entries`; what has not changed since keeps its item, so that receivers see it at a glance. */
   collect(entries: Entries<T>, items: readonly unknown[]): void {
     for (const json of items) {
       const key = keyOf(object(json))

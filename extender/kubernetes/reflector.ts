@@ -2,6 +2,7 @@ import { pause, type Clock, type Random } from '../clock.ts'
 import { Backoff } from '../backoff.ts'
 import { Complaints } from './complaints.ts'
 import type { ApiServer } from './api-server.ts'
+import type { Fields } from './fields.ts'
 import type { Json } from '../json.ts'
 import { object, text } from '../json.ts'
 import { isOlder, list } from './list.ts'
@@ -27,12 +28,14 @@ export type ReflectorOptions<T> = {
   readonly query?: Readonly<Record<string, string>>
   /** The slim form of an object; undefined leaves it out; may throw. */
   readonly project: (json: Json) => T | undefined
+  /** What `project` reads: of a list, nothing else is. Without it all. */
+  readonly fields?: Fields
   readonly handler: ReflectorHandler<T>
   /** Told of what the handler has thrown: it has missed a change. */
   readonly handlerFailed?: (error: unknown) => void
   /** Absent while nobody traces. */
   readonly tracer?: Tracer | undefined
-  /** Objects per page, default 500: some 30 ms of work. */
+  /** Objects per page, default 500. */
   readonly pageSize?: number
   /** A watch without a byte for so long is opened anew; default `usualIdleMs`. */
   readonly idleMs?: number
@@ -120,12 +123,12 @@ export class Reflector<T> {
 
   /** Answers how long to wait before the next step, milliseconds. */
   async #listOnce(): Promise<number> {
-    const { api, clock, path, query = {}, pageSize = 500, resource, tracer } = this.#options
+    const { api, clock, path, query = {}, pageSize = 500, resource, fields, tracer } = this.#options
     const entries: Entries<T> = new Map()
     const from = clock.now()
     const end = await list({
-      ...{ api, path, query, pageSize, signal: this.#stopping.signal },
-      onPage: items => {
+      ...{ api, clock, path, query, pageSize, fields, signal: this.#stopping.signal },
+      onItems: items => {
         this.#heard = clock.now()
         this.#store.collect(entries, items)
       }

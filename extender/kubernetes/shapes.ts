@@ -72,7 +72,10 @@ const asked = ({ name, resources, ports, restartPolicy }: Json): unknown => [nam
 const granted = ({ name, resources, allocatedResources }: Json): unknown => [name, resources, allocatedResources]
 
 function resizeConditions(status: Json): readonly unknown[] {
-  return objects(status.conditions).filter(({ type }) => type === 'PodResizePending' || type === 'PodResizeInProgress')
+  const resizing = objects(status.conditions).filter(
+    ({ type }) => type === 'PodResizePending' || type === 'PodResizeInProgress'
+  )
+  return resizing.map(({ type, reason }) => [type, reason])
 }
 
 function fieldsOf(pod: Json): Fields {

@@ -71,7 +71,7 @@ async function doctor(
   const { wish, options, strict } = told(args)
   const configOf = (installed: readonly string[]) => loadConfig([...installed, ...options], {})
   const connection = connectTo(api.url, { clock: systemClock, metrics: kubernetesMetrics(new Registry()) })
-  const operations = new Operations({ api: connection, config: configOf([]) })
+  const operations = new Operations({ api: connection, clock: systemClock, config: configOf([]) })
   const said = await examine(new Ground({ operations, configOf, wish, now: Date.now() }))
   await operations.close()
   t.ok(said.findings.every(({ why, fix, where }) => why !== '' && fix !== '' && where !== ''))

@@ -12,7 +12,7 @@ export type Env = Readonly<Record<string, string>>
 function start(args: readonly string[], env: Env) {
   return spawn(process.execPath, [cli, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env.PATH, HOME: '/nowhere', ...env }
+    env: { PATH: process.env.PATH, HOME: '/dev/null', ...env }
   })
 }
 

@@ -173,6 +173,7 @@ export class Wire implements ApiServer {
     const { truth, clock } = this.#parts
     const { resource } = targetOf(request.path)
     const from = Number(request.query?.resourceVersion ?? 0)
+    if (!request.query?.watch) return answered(this.#answerTo(request))
     if (from < truth.floor) return answered(refusal(expired()))
     const stream = new WatchStream()
     const stops: (() => void)[] = []
@@ -260,9 +261,11 @@ function statusAnswer(status: number, reason: string): ApiResponse {
   return refusal(new StatusError(status, reason, `the simulation says ${reason}`))
 }
 
-async function* nothing(): AsyncGenerator<Uint8Array> {}
+async function* whole(body: unknown): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(JSON.stringify(body))
+}
 
-const answered = ({ status, headers }: ApiResponse): WireStream => ({ status, headers, chunks: nothing() })
+const answered = ({ status, headers, body }: ApiResponse): WireStream => ({ status, headers, chunks: whole(body) })
 
 export function nodeIn({ body }: ApiRequest): string {
   return (body as { readonly target?: { readonly name?: string } } | undefined)?.target?.name ?? ''

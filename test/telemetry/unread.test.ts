@@ -30,7 +30,7 @@ async function logging(t: Test, stdout: number) {
   const addresses = ['--listen', `127.0.0.1:${port}`, '--api-listen', '127.0.0.1:0']
   const child = spawn(process.execPath, [cli, 'serve', '--kubeconfig', kubeconfig, ...addresses], {
     stdio: ['ignore', stdout, 'inherit'],
-    env: { PATH: process.env.PATH, HOME: '/nowhere' }
+    env: { PATH: process.env.PATH, HOME: '/dev/null' }
   })
   const exited = once(child, 'exit')
   t.teardown(async () => {

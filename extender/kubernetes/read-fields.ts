@@ -1,0 +1,46 @@
+import type { Fields } from './fields.ts'
+import { placeless } from './in-tree.ts'
+
+const whole = 'whole'
+
+/** By which the cache tells objects and their versions apart. */
+export const identity = { namespace: whole, name: whole, uid: whole, resourceVersion: whole } as const
+
+const container: Fields = { name: whole, resources: whole, ports: whole, restartPolicy: whole }
+const containerStatus: Fields = { name: whole, resources: whole, allocatedResources: whole }
+const condition: Fields = { type: whole, status: whole, reason: whole, message: whole }
+
+/** What `Projector.pod` reads. */
+export const podFields: Fields = {
+  metadata: {
+    ...identity,
+    ...{ creationTimestamp: whole, deletionTimestamp: whole, labels: whole, annotations: whole },
+    ownerReferences: { controller: whole, kind: whole, name: whole, uid: whole }
+  },
+  spec: {
+    ...{ schedulerName: whole, nodeName: whole, priority: whole, preemptionPolicy: whole, schedulingGates: whole },
+    ...{ schedulingGroup: {}, workloadRef: {}, terminationGracePeriodSeconds: whole },
+    ...{ nodeSelector: whole, affinity: whole, tolerations: whole, topologySpreadConstraints: whole },
+    ...{ resources: whole, resourceClaims: {}, overhead: whole },
+    ...{ containers: container, initContainers: container },
+    volumes: Object.fromEntries(placeless.map(kind => [kind, {}]))
+  },
+  status: {
+    ...{ phase: whole, startTime: whole, nominatedNodeName: whole, conditions: condition },
+    ...{ resize: whole, resources: whole, allocatedResources: whole },
+    ...{ containerStatuses: containerStatus, initContainerStatuses: containerStatus }
+  }
+}
+
+/** What `Projector.node` reads. */
+export const nodeFields: Fields = {
+  metadata: { ...identity, labels: whole },
+  spec: { taints: { key: whole, value: whole, effect: whole }, unschedulable: whole },
+  status: { allocatable: whole, conditions: { type: whole, status: whole } }
+}
+
+/** What `Projector.controller` reads: not the template, which is the most of it. */
+export const controllerFields: Fields = {
+  metadata: identity,
+  spec: { replicas: whole, parallelism: whole, completions: whole }
+}
