@@ -82,7 +82,7 @@ t.test('loads are whole gangs, asked for in each way', async t => {
   t.equal(titleOf(loadOf(512, 1)), 'a gang of 512')
   t.equal(titleOf(loadOf(1, 1_000)), '1,000 single pods')
   const load = loadOf(3, 6)
-  for (const way of ['loose', 'native', 'ungated', 'gated', 'pinned', 'scoped'] as const) {
+  for (const way of ['loose', 'native', 'ungated', 'gated', 'pinned', 'scoped', 'handed'] as const) {
     const { pods, groups } = objectsOf(load, way)
     t.same(
       pods.map(({ metadata }) => metadata.name),
@@ -93,7 +93,8 @@ t.test('loads are whole gangs, asked for in each way', async t => {
     t.equal(pods[0]!.metadata.annotations['muster.dev/min-member'], isMuster(way) ? '3' : undefined)
     const said = JSON.stringify(pods)
     t.equal(said.includes('"muster.dev/gang"}]'), isMuster(way) && way !== 'ungated', 'who has the gate')
-    t.equal(said.includes('"muster.dev/pin":"true"'), way === 'pinned', 'who asks for a pin')
+    t.equal(said.includes('"muster.dev/pin":"true"'), way === 'pinned' || way === 'handed', 'who asks for a pin')
+    t.equal(said.includes('"muster.dev/binder":"kube-scheduler"'), way === 'handed', 'who is bound by kube-scheduler')
     t.equal(said.includes('"muster.dev/filter":"1","muster.dev/bind":"1"'), way === 'scoped', 'who is marked')
   }
   const waiting = waitingOf(20)

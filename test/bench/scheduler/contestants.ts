@@ -47,7 +47,8 @@ export const contestants: readonly Contestant[] = [
   { name: 'ungated', title: 'muster, ungated', way: 'ungated', takes: gangs, team: withMuster },
   { name: 'gated', title: 'muster, gated', way: 'gated', takes: gangs, team: withMuster },
   { name: 'pinned', title: 'muster, gated and pinned', way: 'pinned', takes: gangs, team: withMuster },
-  { name: 'scoped', title: 'muster, gated, for gangs alone', way: 'scoped', takes: gangs, team: forGangsAlone }
+  { name: 'scoped', title: 'muster, gated, for gangs alone', way: 'scoped', takes: gangs, team: forGangsAlone },
+  { name: 'handed', title: 'muster, bound by kube-scheduler', way: 'handed', takes: gangs, team: forGangsAlone }
 ]
 
 /** Fair ground for what is compared: the same rates of the client, no native gangs. */

@@ -1,13 +1,14 @@
 import { annotations, managed } from '../../../policies/names.ts'
 import { type GangOptions, gangObjects, type NamedPod, podObject } from '../../control-plane/objects.ts'
 
-/** How pods are muster's gangs: without the gate, with it, let go by a pin, and as kube-scheduler asks about gangs alone. */
+/** How pods are muster's gangs: without the gate, with it, let go by a pin, as kube-scheduler asks about gangs alone, and handed over to it. */
 const musterWays = {
   ungated: { gated: false },
   gated: { gated: true },
   pinned: { gated: true, annotations: { [annotations.pin]: 'true' } },
   // What the component scope-gangs adds to gang pods.
-  scoped: { gated: true, extended: { [managed.filter]: '1', [managed.bind]: '1' } }
+  scoped: { gated: true, extended: { [managed.filter]: '1', [managed.bind]: '1' } },
+  handed: { gated: true, annotations: { [annotations.pin]: 'true', [annotations.binder]: 'kube-scheduler' } }
 } as const satisfies Record<string, Pick<GangOptions, 'gated' | 'annotations' | 'extended'>>
 
 /** How pods are gangs: not at all, beside gangs that wait, natively, or in one of muster's ways. */
