@@ -97,6 +97,10 @@ t.test('from the first pin on nobody takes the room of the others', async t => {
   h.add(urgent)
   await h.run(2_000)
   t.strictSame([h.held.length, pinned(h).length], [3, 3])
+  t.match(
+    h.gangs.reports.pod('ns', 'g-0')?.explanation,
+    /^the pod is planned on node n-\d and is bound there by kube-sch/
+  )
   t.equal(h.gang('u').state, 'waiting')
 })
 
