@@ -221,3 +221,19 @@ t.test('without the right to pin the gang holds nothing and says why', async t =
   t.match(h.gang('g').reason, /^muster has no right to take the gate muster.dev\/gang away in namespace ns/)
   t.strictSame(h.held, [])
 })
+
+t.test(
+  'a member that somebody else binds at its planned node counts, and the others come through the barrier',
+  async t => {
+    const h = harness({ scheduler: false, nodes: slots, pods: pods(3, 'g', each => each.gang('g', 3).cpu(1000)) })
+    await h.run(100)
+    t.strictSame(h.held, ['g-0@n-0', 'g-1@n-1', 'g-2@n-2'])
+    await Promise.all([h.api.bindFor(h.pod('g-0'), 'n-0'), h.run(50)])
+    t.strictSame(h.held, ['g-1@n-1', 'g-2@n-2'], 'their room is still held')
+    t.match(h.gang('g'), { state: 'planned', plan: { firm: false } }, 'though only as a plan')
+    const answers = Promise.all([h.bind('g-1', 'n-1'), h.bind('g-2', 'n-2')])
+    await h.run(1_000)
+    t.strictSame(await answers, ['', ''])
+    t.strictSame([h.bound.length, h.gang('g').state], [3, 'running'])
+  }
+)
