@@ -140,6 +140,19 @@ t.test(
   }
 )
 
+t.test('a gang that is ended because it stays broken takes its lost pin along, and starts anew', async t => {
+  const once = gated(3).map(each => each.annotation('muster.dev/on-partial', 'evict'))
+  const h = open({ pods: once, objects: (each, on) => each.name === 'g-0' && on === 'n-0' })
+  await h.run(5_000)
+  t.strictSame([h.bound, pinned(h).length], [['g-1@n-1', 'g-2@n-2'], 3])
+  h.api.deleteNode('n-0')
+  await h.run(90_000)
+  t.strictSame([h.api.written('evict').toSorted(), h.api.pods.size], [['g-0', 'g-1', 'g-2'], 0])
+  h.add(...once)
+  await h.run(5_000)
+  t.strictSame(h.bound, ['g-0@n-1', 'g-1@n-2', 'g-2@n-3'])
+})
+
 t.test('room that was taken at a pin by somebody of lower priority is taken back', async t => {
   const h = open({ scheduler: false, pods: gated(3) })
   await h.run(1_000)
