@@ -61,7 +61,8 @@ export const annotations = {
   lastCheckpoint: 'muster.dev/last-checkpoint',
   movable: 'muster.dev/movable',
   autoscaler: 'muster.dev/autoscaler',
-  pin: 'muster.dev/pin'
+  pin: 'muster.dev/pin',
+  binder: 'muster.dev/binder'
 } as const
 
 /**

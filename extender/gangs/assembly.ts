@@ -14,6 +14,7 @@ import { gatedByMuster } from './membership/dialects.ts'
 import { Endings } from './effects/endings.ts'
 import { Evictions } from './effects/evictions.ts'
 import { Guard } from './effects/guard.ts'
+import { Handover } from './effects/handover.ts'
 import { Journal } from './telling/journal.ts'
 import { Keeper } from './keeper.ts'
 import { Ledger } from './ledger.ts'
@@ -174,6 +175,7 @@ export function assemble(parts: GangsParts): Assembly {
   const standBack: Patience['standBack'] = key => patience.standBack(key)
   const reconciler = new Reconciler({
     ...{ nominator, terminator, clock, random, log, writes, rights, plannedNode, nominee, arrived, withdraw, revisit },
+    letsGo: each => handover.begin(each),
     epoch: parts.epoch
   })
   const stillFits: Keeper['stillFits'] = hold => keeper.stillFits(hold)
@@ -182,6 +184,7 @@ export function assemble(parts: GangsParts): Assembly {
     journal.started(each)
     traces?.started(each)
   }
+  const handover = new Handover({ ledger, started, isLettingGo: pod => reconciler.isLettingGo(pod) })
   const unbound: Journal['unbound'] = (pod, hold, message) => journal.unbound(pod, hold, message)
   const commit = new Commit({
     state,
@@ -202,6 +205,7 @@ export function assemble(parts: GangsParts): Assembly {
     ...plans,
     barrier,
     commit,
+    handover,
     journal,
     evictions,
     moves,

@@ -5,6 +5,7 @@ import type { Clock } from '../clock.ts'
 import type { State } from '../state.ts'
 import type { Barrier } from './effects/barrier.ts'
 import type { Commit } from './effects/commit.ts'
+import type { Handover } from './effects/handover.ts'
 import { placeable, type Gang } from './membership/gang.ts'
 import { isWhole } from './membership/quorum.ts'
 import type { Journal } from './telling/journal.ts'
@@ -23,6 +24,7 @@ export type KeeperParts = {
   readonly ledger: Ledger
   readonly barrier: Barrier
   readonly commit: Commit
+  readonly handover: Handover
   readonly refusals: Refusals
   readonly journal: Journal
   readonly evictions: Evictions
@@ -59,6 +61,7 @@ export class Keeper {
     this.withdraw(key, 'all its members are gone')
     this.#parts.evictions.withdrawn(key)
     this.#parts.commit.forget(key)
+    this.#parts.handover.forget(key)
     this.#expired.delete(key)
     this.#lingering.forget(key)
     this.#parts.refusals.forget(key)
@@ -85,9 +88,9 @@ export class Keeper {
     this.#suspectLingering(gang.key)
     this.#dropRefused(gang.key)
     this.#dropPinned(gang.key)
-    const { ledger, commit } = this.#parts
+    const { ledger, commit, handover } = this.#parts
     // All who stood are gone: what is left is no more than a plan.
-    if (!commit.hasBegun(gang)) ledger.setFirm(gang.key, false)
+    if (!handover.review(gang) && !commit.hasBegun(gang)) ledger.setFirm(gang.key, false)
     const hold = ledger.hold(gang.key)
     if (!hold) {
       // All who were planned are gone or placed; where the quorum is not there, who left for it left in vain.
@@ -104,8 +107,9 @@ export class Keeper {
     const found = ledger.of(pod.uid)
     if (found?.claim.node !== node) return
     const { gang } = found.hold
-    const taken = this.#taken(found.hold, node)
-    if (refusals.suspect({ pod, gang, node, offered, ...taken }, state.snapshot())) {
+    // A pinned member may go nowhere else: what it is not offered teaches nothing about others of its shape.
+    const told = { pod: found.claim.pod, offered: pinnedNode(pod) === undefined ? offered : undefined }
+    if (refusals.suspect({ ...told, gang, node, ...this.#taken(found.hold, node) }, state.snapshot())) {
       this.#drop(found.hold, pod.uid, `kube-scheduler refuses node ${node}`)
     } else clock.after(silenceMs, () => revisit(found.hold.gang))
   }

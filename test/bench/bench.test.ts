@@ -4,7 +4,7 @@ import { usage } from './processes.ts'
 import { svgOf } from './scheduler/chart.ts'
 import { Exposition, quantile } from './scheduler/exposition.ts'
 import { type Figures, figuresOf } from './scheduler/figures.ts'
-import { loadOf, objectsOf, titleOf, waitingOf } from './scheduler/loads.ts'
+import { loadOf, objectsOf, titleOf, type Way, waitingOf } from './scheduler/loads.ts'
 import { markdownOf } from './scheduler/markdown.ts'
 import { blocksOf, type Cell, type Conditions } from './scheduler/result.ts'
 import { settingsOf } from './scheduler/settings.ts'
@@ -72,6 +72,8 @@ t.test('rounds become a median with their reach, and ratios are of the same roun
   t.throws(() => percentile([], 0.5), /at least one/)
 })
 
+const isMuster = (way: Way): boolean => !['loose', 'beside', 'native'].includes(way)
+
 t.test('loads are whole gangs, asked for in each way', async t => {
   t.same(loadOf(1, 500), { size: 1, pods: 500 })
   t.same(loadOf(64, 500), { size: 64, pods: 512 })
@@ -80,7 +82,7 @@ t.test('loads are whole gangs, asked for in each way', async t => {
   t.equal(titleOf(loadOf(512, 1)), 'a gang of 512')
   t.equal(titleOf(loadOf(1, 1_000)), '1,000 single pods')
   const load = loadOf(3, 6)
-  for (const way of ['loose', 'native', 'ungated', 'gated'] as const) {
+  for (const way of ['loose', 'native', 'ungated', 'gated', 'pinned', 'scoped', 'handed'] as const) {
     const { pods, groups } = objectsOf(load, way)
     t.same(
       pods.map(({ metadata }) => metadata.name),
@@ -88,8 +90,12 @@ t.test('loads are whole gangs, asked for in each way', async t => {
       way
     )
     t.equal(groups.length, way === 'native' ? 2 : 0)
-    t.equal(pods[0]!.metadata.annotations['muster.dev/min-member'], /gated/.test(way) ? '3' : undefined)
-    t.equal(JSON.stringify(pods).includes('"muster.dev/gang"}]'), way === 'gated', 'who has the gate')
+    t.equal(pods[0]!.metadata.annotations['muster.dev/min-member'], isMuster(way) ? '3' : undefined)
+    const said = JSON.stringify(pods)
+    t.equal(said.includes('"muster.dev/gang"}]'), isMuster(way) && way !== 'ungated', 'who has the gate')
+    t.equal(said.includes('"muster.dev/pin":"true"'), way === 'pinned' || way === 'handed', 'who asks for a pin')
+    t.equal(said.includes('"muster.dev/binder":"kube-scheduler"'), way === 'handed', 'who is bound by kube-scheduler')
+    t.equal(said.includes('"muster.dev/filter":"1","muster.dev/bind":"1"'), way === 'scoped', 'who is marked')
   }
   const waiting = waitingOf(20)
   t.equal(waiting.length, 20)

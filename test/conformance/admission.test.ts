@@ -10,6 +10,8 @@ const lab = await openLab(t, { muster: false, kwok: false })
 const gate = 'muster.dev/gang'
 const gang = { 'muster.dev/gang': 'g', 'muster.dev/min-member': '2' }
 
+const handedOver = { 'muster.dev/pin': 'true', 'muster.dev/binder': 'kube-scheduler' }
+
 const gated: Record<string, { readonly pod: PodOptions; readonly fields?: object; readonly want: readonly string[] }> =
   {
     'a gang pod of the scheduler muster gets the gate': { pod: { annotations: gang }, want: [gate] },
@@ -33,6 +35,14 @@ const marked: Record<string, { readonly pod: PodOptions; readonly want: boolean 
   'one of another dialect, by a label': { pod: { labels: { 'kueue.x-k8s.io/pod-group-name': 'g' } }, want: true },
   'a pod of an indexed Job': { pod: { annotations: { 'batch.kubernetes.io/job-completion-index': '0' } }, want: true },
   'any pod of custom-scheduler': { pod: { schedulerName: 'custom-scheduler' }, want: true },
+  'one that kube-scheduler is to bind by itself': {
+    pod: { annotations: { ...gang, ...handedOver }, gates: [gate] },
+    want: false
+  },
+  'one that wants that without a pin': {
+    pod: { annotations: { ...gang, 'muster.dev/binder': 'kube-scheduler' } },
+    want: true
+  },
   'an ordinary pod': { pod: {}, want: false },
   'a gang pod of another scheduler': { pod: { schedulerName: 'default-scheduler', annotations: gang }, want: false }
 }
@@ -111,6 +121,22 @@ if (lab) {
         t.strictSame(limits, want ? both : {}, name)
         t.match(requests, { cpu: '10m', ...limits }, 'what it asked for stays')
       }
+    }
+  )
+
+  t.test(
+    'a pod that kube-scheduler is to bind by itself has the gate, its own or the one that the policy adds',
+    async t => {
+      const labels = { 'kueue.x-k8s.io/pod-group-name': 'g' }
+      const why = /must be made with the scheduling gate muster\.dev\/gang, or kube-scheduler binds it before/
+      for (const round of [1, 2, 3]) {
+        const made = await tried(podObject('p', { annotations: { ...gang, ...handedOver } }))
+        t.strictSame(made.spec.schedulingGates, [{ name: gate }], `${round}`)
+      }
+      await t.resolves(tried(podObject('p', { labels, annotations: handedOver, gates: [gate] })))
+      t.match(await refusal(tried(podObject('p', { labels, annotations: handedOver }))), why)
+      const unpinned = { 'muster.dev/binder': 'kube-scheduler' }
+      await t.resolves(tried(podObject('p', { labels, annotations: unpinned })), 'muster binds that one')
     }
   )
 

@@ -61,6 +61,7 @@ export class Harness {
       ...{ clock: this.clock, api: this.api, bindTimeoutMs: options.bindTimeoutMs ?? 20_000 },
       watchDelay: options.watchDelay ?? (() => 3),
       gangs: () => this.#life?.gangs,
+      asks: pod => (options.scope ?? 'all') === 'all' || pod.managed,
       objects: options.objects ?? (() => false),
       losesReply: options.losesReply ?? (() => false),
       onLost: options.onLost ?? (() => {})

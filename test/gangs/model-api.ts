@@ -196,6 +196,13 @@ export class ModelApi {
     return fault === 'lost after' ? { outcome: 'unknown', message: 'no answer came' } : result
   }
 
+  /** As another client binds; the answer is its error text. */
+  async bindFor({ uid, namespace, name }: Pod, node: string): Promise<string> {
+    await this.#pause()
+    const { outcome } = this.#bound({ uid, namespace, name, node, annotations: {} })
+    return outcome === 'bound' ? '' : outcome
+  }
+
   #bound({ uid, node, annotations }: Binding): BindResult {
     const pod = this.pods.get(uid)
     if (!pod) return { outcome: 'gone' }

@@ -19,6 +19,8 @@ export type SchedulerParts = {
   readonly watchDelay: () => number
   /** muster as it answers now; undefined while it is down. */
   readonly gangs: () => Pick<Gangs, 'placement' | 'refusedInTree' | 'bind'> | undefined
+  /** Whether it asks muster about that pod. */
+  readonly asks: (pod: Pod) => boolean
   /** Says no to a pod on a node for a reason that muster does not know. */
   readonly objects: (pod: Pod, node: string) => boolean
   /** Whether the answer to a bind call is lost on its way. */
@@ -135,6 +137,7 @@ export class ModelScheduler {
 
   /** The extender's filter: the first node that it leaves; undefined where it does not answer. */
   #ask(pod: Pod, nodes: readonly string[]): string | undefined {
+    if (!this.#parts.asks(pod)) return nodes[0]
     const gangs = this.#parts.gangs()
     if (!gangs) return undefined
     this.filtered.push(pod.name)
@@ -168,6 +171,7 @@ export class ModelScheduler {
   }
 
   async #bound(pod: Pod, node: string, signal: AbortSignal): Promise<string> {
+    if (!this.#parts.asks(pod)) return await this.#parts.api.bindFor(pod, node)
     const gangs = this.#parts.gangs()
     if (!gangs) return 'muster does not answer'
     const answer = gangs.bind({ uid: pod.uid, node, signal })

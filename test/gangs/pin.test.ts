@@ -184,6 +184,16 @@ t.test('a node that kube-scheduler refuses to a pinned member is learnt, and its
   t.ok(h.gang('g').reason)
 })
 
+t.test('what a pinned member is refused says nothing about other nodes, for it could go to none of them', async t => {
+  const h = harness({ nodes: slots, pods: gated(3), objects: (each, on) => each.name === 'g-0' && on === 'n-0' })
+  await h.run(20_000)
+  t.equal(h.gang('g').state, 'waiting')
+  h.delete('g-0')
+  h.add(member(pod('g-3')).gated())
+  await h.run(30_000)
+  t.strictSame(h.bound, ['g-1@n-1', 'g-2@n-2', 'g-3@n-3'])
+})
+
 t.test('with --scope gangs members are nominated all the same, and an event says that they are not pinned', async t => {
   const marked = gated(3).map(each => each.with({ managed: true }))
   const h = harness({ scope: 'gangs', nodes: slots, pods: marked })

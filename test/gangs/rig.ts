@@ -67,6 +67,7 @@ export class Rig {
     this.scheduler = new ModelScheduler({
       ...{ clock: this.clock, api: this.api, bindTimeoutMs: 30_000, watchDelay: () => 3 },
       gangs: () => (this.lives.refusal === undefined ? this.lives : undefined),
+      asks: () => true,
       ...{ objects: () => false, losesReply: () => false, onLost: () => {} }
     })
   }

@@ -1,3 +1,4 @@
+import { pinnedNode } from '../../../policies/pin.ts'
 import { nameOf } from '../../../policies/text.ts'
 import type { Pod } from '../../../policies/types.ts'
 import type { Clock } from '../../clock.ts'
@@ -140,7 +141,9 @@ export class Patience {
   #evictAll(gang: Gang): void {
     const note = `gang ${gang.name} could not be completed again; on-partial is evict`
     for (const { pod, state } of gang.members) {
-      if (state !== 'bound' && state !== 'running') continue
+      // Who is pinned and stands nowhere would stand in the way of the next plan.
+      const isStuck = (state === 'pending' || state === 'nominated') && pinnedNode(pod) !== undefined
+      if (state !== 'bound' && state !== 'running' && !isStuck) continue
       this.#end(gang.key, pod, () => this.#parts.terminator.evict(pod))
     }
     this.#tell(gang, 'GangEvicted', note)

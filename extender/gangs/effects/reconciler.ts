@@ -21,7 +21,7 @@ const calmMs = 60_000
 type Track = {
   /** The nomination that we wrote last; undefined before the first. */
   written: { readonly node: string | undefined; readonly at: number; seen: boolean } | undefined
-  /** When we took its gate away. */
+  /** When we took its gate away; infinite while that is under way. */
   letGoAt: number | undefined
   /** The API server did not take it with a pin: it is nominated instead. */
   unpinnable: boolean
@@ -50,6 +50,8 @@ export type ReconcilerParts = {
   readonly arrived: (uid: string) => boolean
   readonly rights: Rights
   readonly withdraw: (gang: string, cause: string) => void
+  /** Told right before a member is let go. */
+  readonly letsGo: (gang: Gang) => void
   /** Look at the gang again: a write has ended, or a moment has come. */
   readonly revisit: (gang: string) => void
 }
@@ -90,16 +92,26 @@ export class Reconciler {
     this.#tracks.delete(uid)
   }
 
+  /** Whether the pod's gate is being taken away, or was and the watch may still show it. */
+  isLettingGo({ uid }: Pod): boolean {
+    const letGoAt = this.#tracks.get(uid)?.letGoAt
+    return letGoAt !== undefined && this.#parts.clock.now() - letGoAt < confirmMs
+  }
+
   /** Whether it is let go by a pin, without a nomination. */
   #pins({ pin }: Gang, pod: Pod): boolean {
     return pin && gatedByMuster(pod) && !this.#track(pod.uid).unpinnable
   }
 
-  /** No nomination is written beside a pin, which leads there as well; one that leads elsewhere is cleared. */
+  /**
+   * No nomination is written beside a pin, which leads there as well; one that leads elsewhere is cleared. Room that
+   * others have still to leave may be kept by one: there is no pin before it is free.
+   */
   #nominee(gang: Gang, pod: Pod): string | undefined {
     const node = this.#parts.nominee(pod)
     const isPinned = this.#pins(gang, pod) || (gang.pin && pinnedNode(pod) !== undefined)
-    return isPinned && pod.nominatedNodeName !== node ? undefined : node
+    const isFree = node === this.#parts.plannedNode(pod.uid)
+    return isPinned && isFree && pod.nominatedNodeName !== node ? undefined : node
   }
 
   #nominate(gang: Gang, pod: Pod): void {
@@ -131,17 +143,19 @@ export class Reconciler {
   }
 
   #letGo(gang: Gang, pod: Pod): void {
-    const { clock, nominator, plannedNode, rights, withdraw, log } = this.#parts
+    const { clock, nominator, plannedNode, rights, withdraw, letsGo, log } = this.#parts
     const track = this.#track(pod.uid)
     const now = clock.now()
-    const pending = track.letGoAt !== undefined && now - track.letGoAt < confirmMs
     const node = plannedNode(pod.uid)
-    if (node === undefined || track.writing || pending || now < track.notBefore) return
+    if (node === undefined || track.writing || this.isLettingGo(pod) || now < track.notBefore) return
     const isStale = (): boolean => plannedNode(pod.uid) !== node
     const pins = this.#pins(gang, pod)
     this.#write(gang.key, pod, isStale, async () => {
-      const result = await (pins ? nominator.pin(pod, gangGate, node) : nominator.ungate(pod, gangGate))
-      if (result.outcome === 'done') track.letGoAt = clock.now()
+      track.letGoAt = Number.POSITIVE_INFINITY
+      letsGo(gang)
+      const write = pins ? nominator.pin(pod, gangGate, node) : nominator.ungate(pod, gangGate)
+      const result = await write.catch(failed)
+      track.letGoAt = result.outcome === 'done' ? clock.now() : undefined
       // What cannot be let go must not hold room.
       if (result.outcome === 'failed' && result.forbidden)
         withdraw(gang.key, rights.forbidden('ungate', pod.namespace, result.message))

@@ -1,10 +1,11 @@
 import type { Profile } from '../../../policies/framework.ts'
-import { annotations, endingMark, managed } from '../../../policies/names.ts'
+import { endingMark } from '../../../policies/names.ts'
 import { parseInteger } from '../../../policies/parse.ts'
 import { lowest, priorityText, type Rank } from '../../../policies/ranks.ts'
 import type { Pod } from '../../../policies/types.ts'
 import { quoted } from './dialects/fields.ts'
 import { gatedByMuster, gatedByOthers, type Membership } from './dialects.ts'
+import { lettingGo, unasked } from './letting-go.ts'
 import type { Profiles } from './profiles.ts'
 import type { Settings } from './settings.ts'
 import type { Terms } from './terms.ts'
@@ -139,15 +140,17 @@ export function gangOf(
   const declared = first && profiles.membership(first)
   if (!first || !declared || !profile) throw new TypeError('a gang has at least one member')
   const members = membersOf(sorted, declared.completed, { profiles, nodeOf })
+  const waiting = members.filter(({ node, state }) => node === undefined && !endStates.has(state)).map(({ pod }) => pod)
+  const letting = lettingGo(terms, waiting, profiles)
   return {
     ...terms,
-    ...(terms.pin && !profiles.mayPin && unpinned(terms)),
+    ...letting,
     key: declared.key,
     namespace: declared.namespace,
     dialect: declared.dialect,
     name: shownName(declared.name),
     members,
-    problem: terms.problem ?? mixture(members, profiles) ?? unasked(members, profiles),
+    problem: terms.problem ?? mixture(members, profiles) ?? unasked(letting, waiting, profiles),
     profile,
     priority: Math.min(...sorted.map(pod => pod.priority)),
     rank: lowest(sorted.map(profiles.rank)),
@@ -156,20 +159,6 @@ export function gangOf(
     ending: members.some(({ pod, state }) => (state === 'bound' || state === 'running') && isMarked(pod)),
     createdAt: first.createdAt
   }
-}
-
-/** Nominations keep the room, and the gang hears that its annotation does not count. */
-function unpinned({ inactive }: Pick<Settings, 'inactive'>): Pick<Settings, 'pin' | 'inactive'> {
-  return { pin: false, inactive: [...inactive, `${annotations.pin} (with --scope gangs)`] }
-}
-
-/** kube-scheduler would bind such a member alone, without asking. */
-function unasked(members: readonly Member[], profiles: Profiles): string | undefined {
-  const waits = ({ node, state }: Member): boolean => node === undefined && !endStates.has(state)
-  const one = members.find(member => waits(member) && !profiles.asksAbout(member.pod))
-  if (!one) return undefined
-  const names = Object.values(managed).join(' and ')
-  return `with --scope gangs every member must want ${names}, which the admission policy adds, and ${one.pod.name} does not`
 }
 
 /** Members that are planned by different rules have no plan in common. */

@@ -33,8 +33,8 @@ export class Profiles {
     return this.#scope === 'all' || managed
   }
 
-  /** Whether a pin may take a nomination's place: it keeps the room only where kube-scheduler asks about all pods. */
-  get mayPin(): boolean {
+  /** Whether kube-scheduler asks about all pods: only then does what muster holds keep others out. */
+  get asksAboutAll(): boolean {
     return this.#scope === 'all'
   }
 

@@ -23,6 +23,8 @@ export type Settings = {
   readonly minResources: Resources | undefined
   /** Its members are let go by one write that holds each to its node for good. */
   readonly pin: boolean
+  /** Who binds its members: muster, all together, or kube-scheduler by itself, each as soon as it is let go. */
+  readonly binder: 'muster' | 'kube-scheduler'
   /** Annotations of ours that are accepted and do nothing yet. */
   readonly inactive: readonly string[]
   /** What is wrong with them, naming the annotation and the rule. */
@@ -55,8 +57,8 @@ export function settingsOf(members: readonly Speaker[]): Settings {
   const delay = valueOf(pods, annotations.preemptionDelay, duration)
   const runtime = valueOf(pods, annotations.minRuntime, duration)
   const movable = valueOf(pods, annotations.movable, oneOf('true', 'false'))
-  const pin = valueOf(pods, annotations.pin, oneOf('true', 'false'))
-  const all = [timeout, waiting, onTimeout, onPartial, resources, volcano, policy, delay, runtime, movable, pin]
+  const release = releaseOf(pods)
+  const all = [timeout, waiting, onTimeout, onPartial, resources, volcano, policy, delay, runtime, movable, release]
   return {
     gangTimeoutMs: timeout.value ?? waiting.value,
     onTimeout: onTimeout.value ?? 'requeue',
@@ -66,10 +68,17 @@ export function settingsOf(members: readonly Speaker[]): Settings {
     preempts: policy.value !== 'Never' && pods.every(pod => pod.preempts),
     preemptionDelayMs: delay.value ?? 0,
     minRuntimeMs: runtime.value ?? 0,
-    pin: pin.value === 'true',
+    ...{ pin: release.pin, binder: release.binder },
     inactive: inactiveOn(pods).filter(key => !isAlone || key !== annotations.movable),
     problem: all.map(({ problem }) => problem).find(problem => problem !== undefined) ?? wrongCheckpoint(pods)
   }
+}
+
+/** How members are let go. */
+function releaseOf(pods: readonly Pod[]): Pick<Settings, 'pin' | 'binder' | 'problem'> {
+  const pin = valueOf(pods, annotations.pin, oneOf('true', 'false'))
+  const binder = valueOf(pods, annotations.binder, oneOf('muster', 'kube-scheduler'))
+  return { pin: pin.value === 'true', binder: binder.value ?? 'muster', problem: pin.problem ?? binder.problem }
 }
 
 /** Checkpoints are each member's own. */

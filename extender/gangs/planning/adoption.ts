@@ -8,30 +8,40 @@ import { isWhole } from '../membership/quorum.ts'
 
 /** What a former life decided about a gang, as far as the API shows it. */
 export type Former = {
-  /** The id of a plan that has begun; undefined where nominations and pins are all there is. */
+  /** The id of the plan, where a binding tells it. */
   readonly plan: string | undefined
+  /** Members stand on their nodes or are on their way: what is known of it counts, be it whole or not. */
+  readonly begun: boolean
   readonly claims: ReadonlyMap<string, Claim>
 }
 
 /**
  * Reads a gang's former plan from the API alone. The commit record on a bound member counts: its gang has begun, the
- * missing members keep their nodes. Nominations and pins are only hints: they count where they form a complete quorum.
- * Undefined where there is nothing to take over.
+ * missing members keep their nodes; so do members that were handed over to kube-scheduler. Nominations and pins of others
+ * are only hints: they count where they form a complete quorum. Undefined where there is nothing to take over.
  */
 export function formerPlan(gang: Gang): Former | undefined {
+  if (gang.binder === 'kube-scheduler') return fromHandover(gang) ?? fromNominations(gang)
   return placed(gang) > 0 ? fromRecord(gang) : fromNominations(gang)
+}
+
+/** Whoever is let go is bound where it was sent, whatever anybody plans. */
+function fromHandover(gang: Gang): Former | undefined {
+  const sent = placeable(gang).filter(pod => pod.gates.length === 0)
+  const claims = claimsFor(sent, shownNode)
+  return claims.size > 0 ? { plan: undefined, begun: true, claims } : undefined
 }
 
 function fromRecord(gang: Gang): Former | undefined {
   const record = newestRecord(gang)
   if (!record) return undefined
   const claims = claimsFor(placeable(gang), pod => record.nodes.get(pod.name))
-  return claims.size > 0 ? { plan: record.plan, claims } : undefined
+  return claims.size > 0 ? { plan: record.plan, begun: true, claims } : undefined
 }
 
 function fromNominations(gang: Gang): Former | undefined {
   const claims = claimsFor(placeable(gang), shownNode)
-  return claims.size > 0 && isWhole(gang, claims) ? { plan: undefined, claims } : undefined
+  return claims.size > 0 && isWhole(gang, claims) ? { plan: undefined, begun: false, claims } : undefined
 }
 
 function claimsFor(pods: readonly Pod[], nodeOf: (pod: Pod) => string | undefined): Map<string, Claim> {

@@ -143,7 +143,7 @@ export class Planning {
       claims.set(uid, claim)
       room = room.with([claim])
     }
-    const enough = former.plan !== undefined || claims.size === former.claims.size
+    const enough = former.begun || claims.size === former.claims.size
     if (enough) ledger.reserve(this.#hold(gang, { claims, plan: former.plan }), rooms.beside(gang, all))
   }
 

@@ -84,20 +84,24 @@ export class Reports {
       if (pod.namespace !== namespace || pod.name !== name) continue
       const key = roster.keyOf(pod)
       const gang = key === undefined ? undefined : roster.gang(key)
-      const report = gang ? this.#report(gang) : null
-      return { namespace, name, node: state.nodeOf(pod) ?? null, explanation: this.#explain(pod, report), gang: report }
+      const node = state.nodeOf(pod) ?? null
+      return { namespace, name, node, explanation: this.#explain(pod, gang), gang: gang ? this.#report(gang) : null }
     }
     return undefined
   }
 
-  #explain(pod: Pod, gang: GangReport | null): string {
+  #explain(pod: Pod, gang: Gang | undefined): string {
     const { state, ledger } = this.#parts
     const node = state.nodeOf(pod)
     if (node !== undefined) return `the pod is on node ${node}`
     if (!gang) return 'the pod belongs to no gang that muster plans; kube-scheduler places it by itself'
     const planned = ledger.of(pod.uid)?.claim.node
-    if (planned !== undefined) return `the pod is planned on node ${planned} and starts with its gang ${gang.name}`
-    return `gang ${gang.name} is ${gang.state}: ${gang.reason ?? 'it is about to be planned'}`
+    if (planned !== undefined) {
+      const how = gang.binder === 'muster' ? `starts with its gang ${gang.name}` : 'is bound there by kube-scheduler'
+      return `the pod is planned on node ${planned} and ${how}`
+    }
+    const { state: stage, reason } = this.#report(gang)
+    return `gang ${gang.name} is ${stage}: ${reason ?? 'it is about to be planned'}`
   }
 
   #report(gang: Gang): GangReport {

@@ -1,7 +1,18 @@
-import { gangObjects, type NamedPod, podObject } from '../../control-plane/objects.ts'
+import { annotations, managed } from '../../../policies/names.ts'
+import { type GangOptions, gangObjects, type NamedPod, podObject } from '../../control-plane/objects.ts'
 
-/** How pods are gangs: not at all, beside gangs that wait, natively, or muster's without and with the gate. */
-export type Way = 'loose' | 'beside' | 'native' | 'ungated' | 'gated'
+/** How pods are muster's gangs: without the gate, with it, let go by a pin, as kube-scheduler asks about gangs alone, and handed over to it. */
+const musterWays = {
+  ungated: { gated: false },
+  gated: { gated: true },
+  pinned: { gated: true, annotations: { [annotations.pin]: 'true' } },
+  // What the component scope-gangs adds to gang pods.
+  scoped: { gated: true, extended: { [managed.filter]: '1', [managed.bind]: '1' } },
+  handed: { gated: true, annotations: { [annotations.pin]: 'true', [annotations.binder]: 'kube-scheduler' } }
+} as const satisfies Record<string, Pick<GangOptions, 'gated' | 'annotations' | 'extended'>>
+
+/** How pods are gangs: not at all, beside gangs that wait, natively, or in one of muster's ways. */
+export type Way = 'loose' | 'beside' | 'native' | keyof typeof musterWays
 
 /** So many pods in gangs of one size; a size of one are single pods. */
 export type Load = { readonly size: number; readonly pods: number }
@@ -43,7 +54,7 @@ export function objectsOf({ size, pods }: Load, way: Way): Objects {
       groups: names.map(name => ({ metadata: { name }, spec: { schedulingPolicy: { gang: { minCount: size } } } })),
       pods: names.flatMap(name => loose(name, { podGroup: name }))
     }
-  return { groups: [], pods: names.flatMap(name => gangObjects({ ...podShape, name, size, gated: way === 'gated' })) }
+  return { groups: [], pods: names.flatMap(name => gangObjects({ ...podShape, ...musterWays[way], name, size })) }
 }
 
 /** Gated gangs of ten, complete, for which no node is large enough. */
