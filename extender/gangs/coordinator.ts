@@ -3,7 +3,7 @@ import { shownNode } from '../../policies/pin.ts'
 import type { Pod } from '../../policies/types.ts'
 import type { Clock } from '../clock.ts'
 import type { PodChange, State, StateListener } from '../state.ts'
-import { formerPlan } from './planning/adoption.ts'
+import { type Former, formerPlan } from './planning/adoption.ts'
 import type { Evictions } from './effects/evictions.ts'
 import type { Keeper } from './keeper.ts'
 import type { Ledger } from './ledger.ts'
@@ -47,11 +47,14 @@ export class Coordinator implements StateListener {
   start(): void {
     const { roster, planning } = this.#parts
     this.#started = true
-    for (const key of roster.keys()) {
+    const found = [...roster.keys()].flatMap(key => {
       const gang = roster.gang(key)
       const former = gang && formerPlan(gang)
-      if (gang && former) planning.adopt(gang, former)
-    }
+      return gang && former ? [{ gang, former }] : []
+    })
+    // Whoever has begun needs that very room; a mere hint of somebody else must not be first to take it.
+    const [begun, hinted] = [found.filter(hasBegun), found.filter(each => !hasBegun(each))]
+    for (const { gang, former } of [...begun, ...hinted]) planning.adopt(gang, former)
     this.#parts.rounds.start()
   }
 
@@ -139,6 +142,8 @@ export class Coordinator implements StateListener {
     return unbound || denominated
   }
 }
+
+const hasBegun = ({ former }: { readonly former: Former }): boolean => former.plan !== undefined
 
 const isDone = (pod: Pod): boolean => pod.phase === 'Succeeded' || pod.phase === 'Failed'
 

@@ -8,6 +8,13 @@ const record = (one: PodBuilder, plan = '7-3'): PodBuilder =>
   one.annotation('muster.dev/plan', plan).annotation('muster.dev/plan-members', '{"a-0":"n-0","a-1":"n-2","a-2":"n-1"}')
 const begun = [record(member(pod('a-0')), '7-3').on('n-0'), member(pod('a-1')), member(pod('a-2'))]
 
+const rival = (index: number): PodBuilder =>
+  pod(`r-${index}`)
+    .gang('r', 2)
+    .cpu(1000)
+    .gated()
+    .nominated(`n-${index + 1}`)
+
 t.test('what a new life takes over', async t => {
   const cases = {
     'a plan that has begun, from its record: firmly, where it was, under its id': {
@@ -59,6 +66,28 @@ t.test('what a new life takes over', async t => {
     await h.run(1)
     t.match({ held: h.held, plan: h.gang('a').plan }, want, name)
   }
+})
+
+t.test('a gang that has begun is first to find its room again, whoever else was nominated for it', async t => {
+  for (const all of [
+    [rival(0), rival(1), ...begun],
+    [...begun, rival(0), rival(1)]
+  ]) {
+    const h = harness({ scheduler: false, nodes: slots, pods: all })
+    await h.run(1)
+    t.strictSame(h.held, ['a-1@n-2', 'a-2@n-1'])
+  }
+})
+
+t.test('a pod of whose end nobody tells is written to ever more seldom', async t => {
+  const h = harness({
+    ...{ scheduler: false, nodes: slots, watchDelay: () => 90_000 },
+    pods: pods(2, 'a', each => member(each).gated().nominated('n-1'))
+  })
+  h.api.deletePod('ns/a-0')
+  await h.run(60_000)
+  const tried = h.api.writes.filter(({ pod: name }) => name === 'a-0').length
+  t.ok(tried >= 2 && tried <= 15, `${tried} times in a minute`)
 })
 
 t.test('incomplete nominations are cleared', async t => {

@@ -1,6 +1,9 @@
 import type { KubeObject } from '../../extender/embedded/store/objects.ts'
 import { object } from '../../extender/json.ts'
 import { appOf, coresOf, type GangSpec, gangNameOf, isStanding, nodeOf, priorities, priorityOf } from './cluster.ts'
+import type { Process } from './process.ts'
+import { timing } from './timing.ts'
+import { crashPoints } from './traps.ts'
 import type { World } from './world.ts'
 
 /** Cores of each node. */
@@ -41,6 +44,18 @@ const faults: Happenings = {
   'versions expire': { weight: 2, happen: world => world.expire() }
 }
 
+/** In hard worlds. */
+const blows: Happenings = {
+  'muster stops': { weight: 2, happen: world => stop(world, world.leader?.muster?.process) },
+  'kube-scheduler stops': { weight: 1, happen: world => stop(world, world.leader?.scheduler?.process) },
+  'muster stops at a binding': { weight: 3, happen: stopAtBinding },
+  'the API server goes away at a binding': { weight: 2, happen: loseApiServerAtBinding },
+  'muster crashes at a write': {
+    weight: 3,
+    happen: ({ traps, chance }) => traps.crash(chance.one(crashPoints) ?? crashPoints[0], chance.between(0, 3))
+  }
+}
+
 /** Accidents from outside. */
 const accidents: Happenings = {
   'a gang is deleted': { weight: 3, happen: deleteGang },
@@ -65,7 +80,8 @@ const happenings: Readonly<Record<Weather, Happenings>> = {
 
 /** One thing that happens. */
 export function happen(world: World, weather: Weather): void {
-  const all = Object.entries(happenings[weather])
+  const more = world.hard && weather !== 'fair' ? blows : {}
+  const all = Object.entries({ ...happenings[weather], ...more })
   let at = world.chance.next() * all.reduce((sum, [, { weight }]) => sum + weight, 0)
   for (const [name, { weight, happen: begin }] of all) {
     at -= weight
@@ -144,13 +160,41 @@ function crashScheduler(world: World): void {
   world.clock.after(world.chance.between(100, 3_000), () => world.startScheduler(pair))
 }
 
-/** With all watches; sometimes a kube-scheduler that has lost its lease meanwhile begins anew. */
+function stop({ chance }: World, process: Process | undefined): void {
+  process?.stop(chance.one([500, 3_000, 9_000, 18_000, 25_000]) ?? 0)
+}
+
+/** The members that wait for the first one's binding hear of it when their time is nearly up, or just over. */
+function stopAtBinding({ traps, clock, chance, journal, pairs }: World): void {
+  traps.atBinding(() => {
+    const muster = pairs.map(pair => pair.muster).find(each => each && each.calls.size > 0)
+    const [oldest] = muster?.calls ?? []
+    if (!muster || !oldest) return
+    journal.sees('muster stopped past a deadline')
+    muster.process.stop(oldest.arrivedAt + timing.bindTimeoutMs + chance.between(-1_100, 100) - clock.now())
+  })
+}
+
+/** Whoever is being bound then is tried again and again, for longer than kube-scheduler waits. */
+function loseApiServerAtBinding(world: World): void {
+  world.traps.atBinding(() => {
+    world.journal.sees('API server lost while a member is bound')
+    loseApiServer(world, world.chance.between(timing.bindTimeoutMs, 2 * timing.bindTimeoutMs))
+  })
+}
+
+/** Sometimes a kube-scheduler that has lost its lease meanwhile begins anew. */
 function takeApiServer(world: World): void {
-  const { faults, clock, chance, pairs } = world
+  const { clock, chance } = world
+  const ms = chance.between(1_000, 40_000)
+  loseApiServer(world, ms)
+  if (chance.is(0.5)) clock.after(chance.between(0, ms), () => crashScheduler(world))
+}
+
+/** With all watches. */
+function loseApiServer({ faults, clock, pairs }: World, ms: number): void {
   faults.away = true
   for (const { muster } of pairs) muster?.wire.cut()
-  const ms = chance.between(1_000, 40_000)
-  if (chance.is(0.5)) clock.after(chance.between(0, ms), () => crashScheduler(world))
   clock.after(ms, () => (faults.away = false))
 }
 

@@ -38,6 +38,8 @@ export class Invariants {
   readonly #unknown = new Set<string>()
   /** By path, from where it was watched last. */
   readonly #versions = new Map<Muster, Map<string, number>>()
+  /** By path, how often it was written, and until when that is counted. */
+  readonly #writes = new Map<string, { readonly until: number; writes: number }>()
   /** Since when a muster holds more than it tells of. */
   readonly #leaks = new Map<Muster, number>()
   #seen = -1
@@ -120,12 +122,23 @@ export class Invariants {
     if (resource !== 'pods' || name === undefined) return
     const pod = `${namespace}/${name}`
     if (request.method === 'GET') return this.#looked(pod)
+    this.#counted(request)
     if (request.method === 'DELETE') return this.fail(`I3: ${pod} is deleted and not evicted`)
     if (uidIn(request) === undefined) return this.fail(`I6: ${part ?? 'a patch'} of ${pod} names no uid`)
     if (part === 'binding') this.#bindingSent(pair, pod, request)
     if (request.method === 'PATCH') this.#patchSent(pair, pod, request)
     if (part === 'eviction' && !this.#isEnding(pod)) this.#victim(pair, pod)
     if (endingMarkIn(request)) this.#victim(pair, pod)
+  }
+
+  /** I12: whatever is wrong, nothing is tried again and again without a pause. */
+  #counted({ path }: ApiRequest): void {
+    const now = this.#parts.clock.now()
+    const known = this.#writes.get(path)
+    const count = known && now < known.until ? known : { until: now + countedMs, writes: 0 }
+    this.#writes.set(path, count)
+    count.writes += 1
+    if (count.writes > mostWrites) this.fail(`I12: ${path} is written more than ${mostWrites} times in ${countedMs} ms`)
   }
 
   /** A gang that is ended whole is marked before the first of it goes: whoever comes after finishes that. */
@@ -309,6 +322,8 @@ export class Invariants {
 }
 
 const keyed = ({ namespace }: GangReport): { readonly key: string } => ({ key: namespace })
+/** A write to one object is tried no more often in such a time, by all lives of both musters together. */
+const [countedMs, mostWrites] = [10_000, 60]
 /** A round of planning is over long before. */
 const leakMs = 2_000
 /** A look takes no longer, once it is answered. */

@@ -55,7 +55,10 @@ export const sometimes = [
     'leader overlap',
     'graceful handover',
     'crash between two writes',
-    'crash with members at the barrier'
+    'crash at a write',
+    'crash with members at the barrier',
+    'muster stopped past a deadline',
+    'API server lost while a member is bound'
   ] as const),
   ...(['crash of a begun gang taken over', 'scheduler restarted with gated nominees'] as const),
   ...(['410 on a watch', '410 during a barrier', 'watch frozen', 'stale list refused'] as const),

@@ -1,7 +1,7 @@
 /**
  * `npm run simulate`: muster in a simulated world, seed after seed, with a summary at the end.
  * `-- --seeds 5000 --from 1`, `-- --minutes 120`, or one seed with all that happens in it: `-- --seed 42`.
- * `-- --mutants` makes muster wrong in each known way and says which invariant noticed.
+ * `-- --mutants` makes muster wrong in each known way and says which invariant noticed; `--only TEXT` of their names.
  */
 import { parseArgs } from 'node:util'
 import { simulate } from './simulate.ts'
@@ -17,6 +17,7 @@ const { values } = parseArgs({
     from: { type: 'string', default: '0' },
     minutes: { type: 'string' },
     mutants: { type: 'boolean' },
+    only: { type: 'string', default: '' },
     help: { type: 'boolean' }
   }
 })
@@ -25,7 +26,9 @@ const limits = { seeds: numberOf('seeds', most), from: numberOf('from', values.f
 const endsAt = performance.now() + numberOf('minutes', values.minutes ?? '1440') * 60_000
 
 if (values.help)
-  say('usage: npm run simulate -- [--seed N | --seeds N | --minutes N] [--from N] | --mutants [--seeds N]')
+  say(
+    'usage: npm run simulate -- [--seed N | --seeds N | --minutes N] [--from N] | --mutants [--only TEXT] [--seeds N]'
+  )
 else if (values.mutants) await killMutants()
 else if (values.seed === undefined) await simulateMany()
 else await simulateOne(numberOf('seed', values.seed))
@@ -47,8 +50,9 @@ async function simulateMany(): Promise<void> {
 }
 
 async function killMutants(): Promise<void> {
-  const deaths = await deathsOf(mutants, {
-    seeds: numberOf('seeds', values.seeds ?? '200'),
+  const chosen = mutants.filter(({ name }) => name.includes(values.only))
+  const deaths = await deathsOf(chosen, {
+    seeds: numberOf('seeds', values.seeds ?? '150'),
     told: death => say(row(death))
   })
   process.exitCode = deaths.every(({ broken }) => broken !== undefined) ? 0 : 1

@@ -23,6 +23,7 @@ import type { VerbParts } from '../../extender/verbs/ports.ts'
 import { preempt } from '../../extender/verbs/preempt.ts'
 import { Underway } from '../../extender/verbs/underway.ts'
 import { muster as musterProfile } from '../../policies/index.ts'
+import { Process } from './process.ts'
 import { timing } from './timing.ts'
 import { Wire, type WireParts } from './wire.ts'
 
@@ -43,7 +44,7 @@ export type BindCall = {
 /** It only remembers what equals what, so all lives may share one: its tables are large. */
 export const projector = new Projector({ keepAnnotation: keepsAnnotation })
 
-export type MusterParts = WireParts & {
+export type MusterParts = Omit<WireParts, 'process'> & {
   /** Grows with every life that decides. */
   readonly epoch: () => number
   readonly tookOver: (muster: Muster) => void
@@ -54,12 +55,12 @@ export type MusterParts = WireParts & {
 
 /** One process of muster: the real parts, put together as `main.ts` does, on the simulated world's clock and wire. */
 export class Muster {
+  readonly process: Process
   readonly wire: Wire
   readonly #parts: MusterParts
   readonly #lives: Lives
   readonly #verbs: VerbParts
   readonly #registry = new Registry()
-  readonly #stopClock: () => void
   readonly #onEnd = new Set<() => void>()
   /** What the present life has seen of the cluster. */
   state = new State()
@@ -69,10 +70,12 @@ export class Muster {
 
   constructor(parts: MusterParts) {
     this.#parts = parts
-    this.wire = new Wire(parts)
-    const life = parts.clock.life()
-    const { clock } = life
-    this.#stopClock = () => life.stop()
+    this.process = new Process(parts.clock)
+    const {
+      process,
+      process: { clock }
+    } = this
+    this.wire = new Wire({ ...parts, process })
     const { random, log } = { random: parts.chance.next, log: this.#log() }
     const metrics = kubernetesMetrics(this.#registry)
     const ofGangs = gangMetrics(this.#registry)
@@ -135,7 +138,7 @@ export class Muster {
   kill(): void {
     this.alive = false
     for (const task of this.#onEnd) task()
-    this.#stopClock()
+    this.process.end()
     this.wire.kill()
   }
 

@@ -72,6 +72,24 @@ export const mutants: readonly Mutant[] = [
     to: "      return { outcome: 'bound' }"
   },
   {
+    name: 'a binding is tried after its deadline',
+    file: `${kubernetes}/binder.ts`,
+    from: 'return !limits.signal?.aborted && this.#left(limits) > (this.#options.reserveMs ?? 50)',
+    to: 'return !limits.signal?.aborted'
+  },
+  {
+    name: 'a binding is tried though kube-scheduler has hung up',
+    file: `${kubernetes}/binder.ts`,
+    from: 'return !limits.signal?.aborted && this.#left(limits)',
+    to: 'return this.#left(limits)'
+  },
+  {
+    name: 'nothing is left of the patience of kube-scheduler',
+    file: `${gangs}/gangs.ts`,
+    from: 'deadline: asked + bindTimeoutMs - writeMarginMs',
+    to: 'deadline: asked + bindTimeoutMs'
+  },
+  {
     name: 'victims are deleted and not evicted',
     file: `${kubernetes}/evictor.ts`,
     from: "      method: 'POST',\n      path: `${podPath(ref)}/eviction`,",
@@ -124,6 +142,12 @@ export const mutants: readonly Mutant[] = [
     file: `${gangs}/effects/reconciler.ts`,
     from: 'if (gated.length > 0 && gated.every(isShown))',
     to: 'if (gated.length > 0)'
+  },
+  {
+    name: 'a write to a pod that is gone is made again at once',
+    file: `${gangs}/effects/reconciler.ts`,
+    from: "else if (result.outcome === 'done' || result.outcome === 'refused')",
+    to: "else if (result.outcome !== 'failed')"
   },
   {
     name: 'gangs of one name are one gang, whatever their namespaces',

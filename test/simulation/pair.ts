@@ -8,4 +8,6 @@ export type Pair = {
   muster: Muster | undefined
   /** kube-scheduler's lease names it, or it still believes so. */
   leads: boolean
+  /** Of its muster. */
+  life: number
 }

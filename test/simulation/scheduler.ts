@@ -9,6 +9,7 @@ import type { Chance } from './chance.ts'
 import type { Faults } from './faults.ts'
 import type { Journal } from './journal.ts'
 import { type BindCall, type Muster, projector } from './muster.ts'
+import { Process } from './process.ts'
 import { timing } from './timing.ts'
 
 export type KubeSchedulerParts = {
@@ -39,15 +40,14 @@ const config = {
 export class KubeScheduler {
   readonly #parts: KubeSchedulerParts
   readonly #loop: Scheduler
-  readonly #stopClock: () => void
-  readonly #open = new Set<AbortController>()
+  readonly process: Process
+  readonly #open = new Set<Post>()
   alive = true
 
   constructor(parts: KubeSchedulerParts) {
     this.#parts = parts
-    const life = parts.clock.life()
-    const { clock } = life
-    this.#stopClock = () => life.stop()
+    this.process = new Process(parts.clock)
+    const { clock } = this.process
     const say = (fields: object, message: string): void =>
       parts.journal.say(`${parts.who}: ${message} ${shown(fields)}`)
     this.#loop = startScheduler({
@@ -59,9 +59,9 @@ export class KubeScheduler {
 
   kill(): void {
     this.alive = false
-    this.#stopClock()
+    this.process.end()
     // Its connections are closed with it.
-    for (const hangUp of this.#open) this.#parts.clock.after(this.#parts.faults.latency(), () => hangUp.abort())
+    for (const post of this.#open) this.#hangUp(post)
     void this.#loop.stop()
   }
 
@@ -89,7 +89,7 @@ export class KubeScheduler {
           (event: WatchEvent) => {
             if (initial) return listener(event)
             last = Math.max(last, clock.now() + faults.lag())
-            clock.after(last - clock.now(), () => this.alive && listener(event))
+            clock.after(last - clock.now(), () => this.process.hears(() => listener(event)))
           },
           options
         )
@@ -110,29 +110,42 @@ export class KubeScheduler {
     const { clock, chance, faults, journal } = this.#parts
     const { promise, resolve, reject } = Promise.withResolvers<{ status: number; text: string }>()
     const call = verb === 'bind' ? this.#opened(body) : undefined
-    const hangUp = new AbortController()
+    const settled = { resolve, reject: (error: Error) => this.process.hears(() => reject(error)) }
+    const post: Post = { verb, body, call, hangUp: new AbortController(), lost: false, server: undefined, ...settled }
     signal.addEventListener('abort', () => {
       journal.sees('kube-scheduler hung up')
-      // muster hears of it a little later.
-      clock.after(faults.latency(), () => hangUp.abort())
+      this.#hangUp(post)
       reject(new Error('the call took too long'))
     })
-    const lost = chance.is(faults.calls)
-    clock.after(faults.latency(), () => void this.#arrive({ verb, body, lost, hangUp, call, resolve, reject }))
+    post.lost = chance.is(faults.calls)
+    clock.after(faults.latency(), () => this.#reach(post))
     return promise
   }
 
-  async #arrive(post: Post): Promise<void> {
-    const { clock, faults, journal, muster, who, answered } = this.#parts
-    const server = muster()
+  /** muster hears of it a little later. */
+  #hangUp(post: Post): void {
+    const { clock, faults } = this.#parts
+    const abort = (): void => post.hangUp.abort()
+    clock.after(faults.latency(), () => (post.server ? post.server.process.hears(abort) : abort()))
+  }
+
+  /** It lies in the socket until muster reads it. */
+  #reach(post: Post): void {
+    const server = this.#parts.muster()
     if (!this.alive) return
     if (!server?.alive) return post.reject(new Error('connection refused'))
+    post.server = server
+    // A connection to a process that ends is reset.
+    const stopWatching = server.onEnd(() => post.reject(new Error('connection reset')))
+    server.process.hears(() => void this.#serve(server, post).finally(stopWatching))
+  }
+
+  async #serve(server: Muster, post: Post): Promise<void> {
+    const { clock, faults, journal, who, answered } = this.#parts
     if (post.call) server.took(post.call, post.hangUp.signal)
-    this.#open.add(post.hangUp)
-    const stopWatching = this.#dieWith(server, post)
+    this.#open.add(post)
     const answer = await server.answer(post.verb, Buffer.from(post.body), post.hangUp.signal)
-    stopWatching()
-    this.#open.delete(post.hangUp)
+    this.#open.delete(post)
     if (post.call) server.calls.delete(post.call)
     if (!server.alive || !this.alive) return
     if (post.call) answered(post.call, answer.text)
@@ -145,12 +158,7 @@ export class KubeScheduler {
       if (post.body.length % 2 === 0) clock.after(faults.latency(), () => post.reject(new Error('connection reset')))
       return
     }
-    clock.after(faults.latency(), () => post.resolve(answer))
-  }
-
-  /** A connection to a process that ends is reset. */
-  #dieWith(server: Muster, post: Post): () => void {
-    return server.onEnd(() => post.reject(new Error('connection reset')))
+    clock.after(faults.latency(), () => this.process.hears(() => post.resolve(answer)))
   }
 
   #opened(body: string): BindCall {
@@ -162,7 +170,10 @@ export class KubeScheduler {
 type Post = {
   readonly verb: string
   readonly body: string
-  readonly lost: boolean
+  /** Its answer does not come. */
+  lost: boolean
+  /** Who has it, or will have it as soon as it runs. */
+  server: Muster | undefined
   readonly hangUp: AbortController
   readonly call: BindCall | undefined
   readonly resolve: (answer: { status: number; text: string }) => void

@@ -6,5 +6,7 @@ export const kept: readonly Kept[] = [
     seed: 71,
     why: 'an eviction that was answered with a conflict was never asked for again, and its plan never began'
   },
+  { seed: 492, why: 'a new life took over mere nominations and pins before the plan of a gang that had begun' },
+  { seed: 610, why: 'a pod whose end the watch did not tell was written to again and again without a pause' },
   { seed: 249, why: 'the checker took the end of a gang that a former life had begun for an eviction without a right' }
 ]

@@ -7,6 +7,8 @@ import { type ApiTruth, refusal, targetOf } from './api-truth.ts'
 import type { Chance } from './chance.ts'
 import type { Fate, Faults } from './faults.ts'
 import type { Journal } from './journal.ts'
+import type { Process } from './process.ts'
+import type { CrashPoint } from './traps.ts'
 import { WatchStream } from './watch-stream.ts'
 
 /** Told of each request of muster's, when it leaves and when it is carried out. */
@@ -19,12 +21,17 @@ export type Witness = {
 
 export type WireParts = {
   readonly who: string
+  /** Whose way it is. */
+  readonly process: Process
   readonly truth: ApiTruth
   readonly clock: VirtualClock
   readonly chance: Chance
   readonly faults: Faults
   readonly journal: Journal
   readonly witness: Witness
+  /** Where around that write its process ends, if it does. */
+  readonly crashes: (write: ApiRequest) => CrashPoint | undefined
+  readonly crash: () => void
 }
 
 const defaultTimeoutMs = 30_000
@@ -60,8 +67,11 @@ export class Wire implements ApiServer {
 
   request(request: ApiRequest): Promise<ApiResponse> {
     if (!this.#alive) return new Promise(() => {})
-    const { clock, chance, faults, journal, witness, who } = this.#parts
+    const { process, chance, faults, journal, witness, who } = this.#parts
     const write = request.method !== 'GET'
+    const crashes = write ? this.#parts.crashes(request) : undefined
+    if (crashes === 'before it is sent') this.#parts.crash()
+    if (!this.#alive) return new Promise(() => {})
     const fate = faults.fate(write)
     witness.sent(request)
     if (write) journal.say(`${who} ${labelOf(request)}${fate === 'answered' ? '' : ` (${fate})`}`)
@@ -76,12 +86,14 @@ export class Wire implements ApiServer {
       request.signal?.removeEventListener('abort', giveUp)
       this.bindings.delete(request)
       how()
+      if (crashes === 'once it is answered') this.#later(0, this.#parts.crash)
     }
     const giveUp = (): void => settle(() => exchange.reject(unknownOutcome('the request took too long')))
-    const stop = clock.after(request.timeoutMs ?? defaultTimeoutMs, giveUp)
+    const stop = process.clock.after(request.timeoutMs ?? defaultTimeoutMs, giveUp)
     request.signal?.addEventListener('abort', giveUp)
-    const answer = (response: ApiResponse): void => settle(() => exchange.resolve(response))
-    const reset = (): void => settle(() => exchange.reject(unknownOutcome('the connection was reset')))
+    const answer = (response: ApiResponse): void => process.hears(() => settle(() => exchange.resolve(response)))
+    const fail = (error: Error): void => process.hears(() => settle(() => exchange.reject(error)))
+    const reset = (): void => fail(unknownOutcome('the connection was reset'))
     // What has left a process arrives after its end as well, or does not.
     const survives = chance.is(0.5)
     const carryOut = (): ApiResponse | undefined => {
@@ -89,11 +101,12 @@ export class Wire implements ApiServer {
       const response = this.#answerTo(request)
       witness.carriedOut(request, response, client)
       if (write) journal.say(`${who} ${labelOf(request)} = ${response.status}`)
+      if (crashes === 'once it is carried out') this.#parts.crash()
       return response
     }
     const fates: Record<Fate, () => void> = {
       answered: () => this.#later(faults.latency(), () => this.#reply(carryOut(), answer)),
-      'not sent': () => this.#later(faults.latency(), () => settle(() => exchange.reject(notSent('refused')))),
+      'not sent': () => this.#later(faults.latency(), () => fail(notSent('refused'))),
       'lost before': () => this.#later(faults.latency(), reset),
       'lost after': () =>
         this.#later(faults.latency(), () => {
@@ -154,23 +167,24 @@ export class Wire implements ApiServer {
   }
 
   stream(request: ApiRequest): Promise<WireStream> {
-    const { faults, chance, witness } = this.#parts
+    const { faults, chance, witness, process } = this.#parts
     if (!this.#alive) return new Promise(() => {})
     witness.sent(request)
     const opened = Promise.withResolvers<WireStream>()
     const refuse = (): void => opened.reject(unknownOutcome('the watch was given up'))
     request.signal?.addEventListener('abort', refuse)
-    this.#later(faults.latency(), () => {
+    const open = (): void => {
       if (!this.#alive || request.signal?.aborted) return
       if (faults.away) return refuse()
       if (chance.is(faults.requests)) return chance.is(0.5) ? opened.resolve(answered(this.#busy())) : refuse()
       opened.resolve(this.#open(request))
-    })
+    }
+    this.#later(faults.latency(), () => process.hears(open))
     return opened.promise
   }
 
   #open(request: ApiRequest): WireStream {
-    const { truth, clock } = this.#parts
+    const { truth, clock, process } = this.#parts
     const { resource } = targetOf(request.path)
     const from = Number(request.query?.resourceVersion ?? 0)
     if (!request.query?.watch) return answered(this.#answerTo(request))
@@ -194,7 +208,7 @@ export class Wire implements ApiServer {
     stops.push(clock.after(bookmarkMs, bookmark))
     const close = (): void => {
       watch.end()
-      if (!watch.frozen) stream.close()
+      if (!watch.frozen) process.hears(() => stream.close())
     }
     stops.push(clock.after(Number(request.query?.timeoutSeconds ?? 300) * 1_000, close))
     request.signal?.addEventListener('abort', () => {
@@ -206,12 +220,12 @@ export class Wire implements ApiServer {
 
   /** In the server's order, each after a while of its own: watches of two resources overtake each other. */
   #tell(watch: Watch, type: string, object: object): void {
-    const { clock, faults } = this.#parts
+    const { clock, faults, process } = this.#parts
     if (watch.frozen) return
     watch.last = Math.max(watch.last, clock.now() + faults.lag())
     const line = lineOf(type, object)
     this.#later(watch.last - clock.now(), () => {
-      if (!watch.frozen) watch.stream.push(line)
+      if (!watch.frozen) process.hears(() => watch.stream.push(line))
     })
   }
 
@@ -225,7 +239,7 @@ export class Wire implements ApiServer {
   cut(): void {
     for (const watch of [...this.#watches]) {
       watch.end()
-      watch.stream.breakOff('the API server has gone')
+      this.#parts.process.hears(() => watch.stream.breakOff('the API server has gone'))
     }
   }
 
@@ -233,7 +247,8 @@ export class Wire implements ApiServer {
   expire(): boolean {
     const open = [...this.#watches].filter(watch => !watch.frozen)
     for (const watch of open) {
-      watch.stream.push(lineOf('ERROR', { code: 410, message: 'too old resource version' }))
+      const line = lineOf('ERROR', { code: 410, message: 'too old resource version' })
+      this.#parts.process.hears(() => watch.stream.push(line))
       watch.end()
     }
     return open.length > 0

@@ -10,6 +10,7 @@ import { Journal } from './journal.ts'
 import { type BindCall, Muster } from './muster.ts'
 import type { Pair } from './pair.ts'
 import { KubeScheduler } from './scheduler.ts'
+import { Traps } from './traps.ts'
 
 /** kube-scheduler's lease lasts so long after the last word of who held it, and is tried for so often. */
 const leaseMs = 15_000
@@ -24,13 +25,16 @@ export class World {
   readonly cluster: Cluster
   readonly faults: Faults
   readonly invariants: Invariants
+  readonly traps = new Traps()
   /** What a watch without faults would have shown: read by the checker of the conformance tests. */
   readonly history = new History()
   readonly pairs: readonly Pair[] = ['muster-0', 'muster-1'].map(name => ({
-    ...{ name, scheduler: undefined, muster: undefined, leads: false }
+    ...{ name, scheduler: undefined, muster: undefined, leads: false, life: 0 }
   }))
   /** In some worlds users have half of their gangs pinned; nothing is drawn for it, so that all others stay as they were. */
   readonly pins: boolean
+  /** In every other world processes stop for a while, and accidents wait for the moment in which they hurt most. */
+  readonly hard: boolean
   /** Lives of muster that have begun, in this world. */
   #lives = 0
   /** Until then two may have decided at once, or what one of them sent may still arrive. */
@@ -40,6 +44,7 @@ export class World {
   constructor(seed: number, whole = false) {
     this.chance = new Chance(seed)
     this.pins = seed % 5 === 2
+    this.hard = seed % 2 === 0
     this.journal = new Journal(() => this.clock.now(), whole)
     this.faults = new Faults(this.chance)
     this.truth = new ApiTruth(this.clock, this.chance)
@@ -79,6 +84,7 @@ export class World {
   startMuster(pair: Pair): void {
     if (pair.muster || !pair.leads) return
     const epoch = ++this.#lives
+    pair.life = epoch
     const { truth, clock, chance, faults, journal, invariants } = this
     journal.say(`${pair.name}: muster starts, life ${epoch}`)
     pair.muster = new Muster({
@@ -87,6 +93,8 @@ export class World {
       tookOver: muster => invariants.tookOver(muster),
       broken: what => invariants.fail(what),
       surprised: error => invariants.fail(`muster was surprised: ${String(error)}`),
+      crashes: write => this.traps.meets(write),
+      crash: () => this.#crashAtWrite(pair, epoch),
       witness: {
         sent: request => invariants.sent(pair, request),
         lost: request => invariants.lost(request),
@@ -124,6 +132,14 @@ export class World {
     for (const node of muster.wire.bindings.values()) this.invariants.tainted.add(node)
     muster.kill()
     pair.muster = undefined
+  }
+
+  /** In the middle of what it does, and it is started again as a kubelet would. */
+  #crashAtWrite(pair: Pair, life: number): void {
+    if (life !== pair.life) return
+    this.journal.sees('crash at a write')
+    this.killMuster(pair)
+    this.clock.after(this.chance.one([0, 100, 3_000]) ?? 0, () => this.startMuster(pair))
   }
 
   killScheduler(pair: Pair): void {
@@ -201,6 +217,7 @@ export class World {
   heal(cores: number): void {
     this.journal.say('the world heals')
     this.faults.calm()
+    this.traps.clear()
     for (const { metadata } of this.cluster.nodes()) this.cluster.setNode(metadata.name, { cores, cordoned: false })
     for (const budget of this.cluster.api.list('poddisruptionbudgets.policy').items)
       this.cluster.setBudget(budget.metadata.namespace ?? '', budget.metadata.name, undefined)

@@ -173,7 +173,8 @@ export class Reconciler {
     const track = this.#track(pod.uid)
     const node = nominee(pod)
     const isOwn = track.written !== undefined || track.touched
-    if (isOwn || track.writing || node === undefined || pod.nominatedNodeName !== node) return
+    const mustWait = track.writing || this.#parts.clock.now() < track.notBefore
+    if (isOwn || mustWait || node === undefined || pod.nominatedNodeName !== node) return
     this.#write(
       gang,
       pod,
@@ -194,15 +195,22 @@ export class Reconciler {
       const stale = isStale()
       const result = stale ? { outcome: 'conflict' as const } : await write().catch(failed)
       track.writing = false
-      if (result.outcome === 'failed') {
-        this.#setBack(track, result.retryAfterMs)
-        this.#parts.log.warn({ pod: nameOf(pod), reason: result.message }, 'a write failed; retrying')
-        this.#revisitIn(gang, track.notBefore - this.#parts.clock.now())
-      }
       // The watch may have shown the write before its answer came; and should it never show it (a relist can swallow
       // it), the later look finds out.
-      else for (const ms of stale ? [0] : [0, confirmMs]) this.#revisitIn(gang, ms)
+      if (stale) this.#revisitIn(gang, 0)
+      else if (result.outcome === 'done' || result.outcome === 'refused')
+        for (const ms of [0, confirmMs]) this.#revisitIn(gang, ms)
+      else this.#failed(gang, pod, result)
     })
+  }
+
+  /** A pod that is gone, or another, is believed in until the watch shows it, which may be dead without a sign. */
+  #failed(gang: string, pod: Pod, result: WriteResult): void {
+    const track = this.#track(pod.uid)
+    if (result.outcome === 'failed')
+      this.#parts.log.warn({ pod: nameOf(pod), reason: result.message }, 'a write failed; retrying')
+    this.#setBack(track, result.outcome === 'failed' ? result.retryAfterMs : 0)
+    this.#revisitIn(gang, track.notBefore - this.#parts.clock.now())
   }
 
   #setBack(track: Track, retryAfterMs = 0): void {

@@ -34,6 +34,11 @@ export class Rooms {
     return this.#seen.room
   }
 
+  /** As `for`; but a gang that has begun need not respect what others are only nominated for. */
+  forBegun(gang: Gang): Snapshot {
+    return this.#parts.state.snapshot().with(this.#parts.ledger.claims(hold => hold.gang !== gang.key))
+  }
+
   /** Makes the next gang of this priority see the same room with what `reserve` has put there: nothing is counted anew. */
   adding(gang: Gang, claims: readonly Claim[], reserve: () => void): void {
     const seen = this.#seen
