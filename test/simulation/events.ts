@@ -161,7 +161,7 @@ function crashScheduler(world: World): void {
 }
 
 function stop({ chance }: World, process: Process | undefined): void {
-  process?.stop(chance.one([500, 3_000, 9_000, 18_000, 25_000]) ?? 0)
+  process?.stop(chance.one([500, 3_000, 9_000, 18_000, 25_000]) ?? 0, chance.is(0.5))
 }
 
 /** The members that wait for the first one's binding hear of it when their time is nearly up, or just over. */
@@ -171,7 +171,8 @@ function stopAtBinding({ traps, clock, chance, journal, pairs }: World): void {
     const [oldest] = muster?.calls ?? []
     if (!muster || !oldest) return
     journal.sees('muster stopped past a deadline')
-    muster.process.stop(oldest.arrivedAt + timing.bindTimeoutMs + chance.between(-1_100, 100) - clock.now())
+    const until = oldest.arrivedAt + timing.bindTimeoutMs + chance.between(-1_100, 100)
+    muster.process.stop(until - clock.now(), chance.is(0.5))
   })
 }
 
