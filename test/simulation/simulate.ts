@@ -55,7 +55,7 @@ export async function simulate(seed: number, { whole = false } = {}): Promise<Re
 }
 
 /** What must be true once everything has come to rest. */
-async function verdict(world: World, weather: Weather): Promise<void> {
+export async function verdict(world: World, weather: Weather): Promise<void> {
   const { invariants, cluster, truth, history, leader, clock } = world
   const pods = truth.pods()
   const holds = (await leader?.muster?.held())?.gangs ?? 0
