@@ -49,6 +49,8 @@ export const projector = new Projector({ keepAnnotation: keepsAnnotation })
 export type MusterParts = Omit<WireParts, 'process'> & {
   /** It follows the lease of its kube-scheduler; else nobody stands by. */
   readonly hasLease: boolean
+  /** By how much the wall clock of its machine is wrong, in milliseconds. */
+  readonly skew: () => number
   /** Grows with every life that decides, where no lease tells. */
   readonly epoch: () => number
   readonly tookOver: (muster: Muster) => void
@@ -74,7 +76,7 @@ export class Muster {
 
   constructor(parts: MusterParts) {
     this.#parts = parts
-    this.process = new Process(parts.clock)
+    this.process = new Process(parts.clock, parts.skew)
     const {
       process,
       process: { clock }

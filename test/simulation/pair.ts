@@ -11,6 +11,8 @@ export type Pair = {
   elector: Elector | undefined
   /** Its kube-scheduler has the lease, or still believes so. */
   leads: boolean
+  /** By how much the wall clock of its machine is wrong, in milliseconds. */
+  skew: number
   /** When the lease went from it to another; undefined while it has it, or nobody has. */
   deposedAt: number | undefined
   /** Of its muster. */

@@ -38,7 +38,8 @@ export class World {
       leads: false,
       life: 0,
       elector: undefined,
-      deposedAt: undefined
+      deposedAt: undefined,
+      skew: 0
     }
   }))
   /** In some worlds users have half of their gangs pinned; nothing is drawn for it, so that all others stay as they were. */
@@ -113,7 +114,7 @@ export class World {
     journal.say(`${pair.name}: muster starts, life ${epoch}`)
     pair.muster = new Muster({
       ...{ who: pair.name, truth, clock, chance, faults, journal },
-      ...{ epoch: () => epoch, hasLease: this.hasLease },
+      ...{ epoch: () => epoch, hasLease: this.hasLease, skew: () => pair.skew },
       tookOver: muster => invariants.tookOver(muster),
       broken: what => invariants.fail(what),
       surprised: error => invariants.fail(`muster was surprised: ${String(error)}`),
@@ -128,7 +129,7 @@ export class World {
   }
 
   startScheduler(pair: Pair): void {
-    const process = new Process(this.clock)
+    const process = new Process(this.clock, () => pair.skew)
     if (this.hasLease) this.#stand(pair, process)
     else if (!pair.scheduler && pair.leads) this.#schedule(pair, process)
   }
