@@ -49,6 +49,29 @@ t.test('the first binding alone carries the plan, and the others start when it i
   t.strictSame(records, ['{"a-0":"n-0","a-1":"n-1","a-2":"n-2"}', undefined, undefined])
 })
 
+t.test('when the member is gone that bore the plan, the next binding bears it', async t => {
+  const h = await planned({ pods: pods(3, 'a', each => each.gang('a', 1).cpu(1000)) })
+  h.api.fault = ({ verb, pod: name }) => (verb === 'bind' && name !== 'a-0' ? 'refused' : 'none')
+  const all = bindAll(h)
+  await h.run(100)
+  t.strictSame(await Promise.all(all), ['', 'a webhook said no', 'a webhook said no'])
+  const id = h.gang('a').plan?.id
+  h.api.fault = () => 'none'
+  h.delete('a-0')
+  await h.run(100)
+  const others = [h.bind('a-1', 'n-1'), h.bind('a-2', 'n-2')]
+  await h.run(100)
+  t.strictSame(await Promise.all(others), ['', ''])
+  const written = ['a-1', 'a-2'].map(name => h.pod(name).annotations)
+  t.strictSame(
+    written.map(each => [each.get('muster.dev/plan'), each.get('muster.dev/plan-members')]),
+    [
+      [id, '{"a-1":"n-1","a-2":"n-2"}'],
+      [id, undefined]
+    ]
+  )
+})
+
 t.test('when the first binding does not succeed, nobody else is bound', async t => {
   const cases: Record<string, { readonly fault: Fault; readonly want: string; readonly firm: boolean }> = {
     refused: { fault: 'refused', want: 'a webhook said no', firm: false },

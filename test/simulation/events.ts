@@ -9,6 +9,7 @@ import type { World } from './world.ts'
 /** Cores of each node. */
 export const cores = 3
 const mostNodes = 6
+const hourMs = 3_600_000
 
 type Happening = (world: World) => void
 
@@ -56,6 +57,9 @@ const blows: Happenings = {
   }
 }
 
+/** Where each pair has a machine of its own. */
+const ofMachines: Happenings = { 'a wall clock jumps': { weight: 3, happen: jumpClock } }
+
 /** Accidents from outside. */
 const accidents: Happenings = {
   'a gang is deleted': { weight: 3, happen: deleteGang },
@@ -80,8 +84,8 @@ const happenings: Readonly<Record<Weather, Happenings>> = {
 
 /** One thing that happens. */
 export function happen(world: World, weather: Weather): void {
-  const more = world.hard && weather !== 'fair' ? blows : {}
-  const all = Object.entries({ ...happenings[weather], ...more })
+  const more = { ...(world.hard && blows), ...(world.hasLease && ofMachines) }
+  const all = Object.entries({ ...happenings[weather], ...(weather !== 'fair' && more) })
   let at = world.chance.next() * all.reduce((sum, [, { weight }]) => sum + weight, 0)
   for (const [name, { weight, happen: begin }] of all) {
     at -= weight
@@ -161,7 +165,15 @@ function crashScheduler(world: World): void {
 }
 
 function stop({ chance }: World, process: Process | undefined): void {
-  process?.stop(chance.one([500, 3_000, 9_000, 18_000, 25_000]) ?? 0)
+  process?.stop(chance.one([500, 3_000, 9_000, 18_000, 25_000]) ?? 0, chance.is(0.5))
+}
+
+/** An hour forth or back, or right again; whoever measures time must not notice. */
+function jumpClock({ chance, pairs, journal }: World): void {
+  const pair = chance.one(pairs)
+  if (!pair) return
+  if (pair.leads) journal.sees('wall clock of a leader jumped')
+  pair.skew = chance.one([-hourMs, 0, hourMs]) ?? 0
 }
 
 /** The members that wait for the first one's binding hear of it when their time is nearly up, or just over. */
@@ -171,7 +183,8 @@ function stopAtBinding({ traps, clock, chance, journal, pairs }: World): void {
     const [oldest] = muster?.calls ?? []
     if (!muster || !oldest) return
     journal.sees('muster stopped past a deadline')
-    muster.process.stop(oldest.arrivedAt + timing.bindTimeoutMs + chance.between(-1_100, 100) - clock.now())
+    const until = oldest.arrivedAt + timing.bindTimeoutMs + chance.between(-1_100, 100)
+    muster.process.stop(until - clock.now(), chance.is(0.5))
   })
 }
 

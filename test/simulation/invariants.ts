@@ -2,6 +2,7 @@ import type { KubeObject } from '../../extender/embedded/store/objects.ts'
 import type { GangReport } from '../../extender/gangs/telling/report.ts'
 import { object, objects, text, texts } from '../../extender/json.ts'
 import type { ApiRequest, ApiResponse } from '../../extender/kubernetes/api-server.ts'
+import type { State } from '../../extender/state.ts'
 import { endingMark } from '../../policies/names.ts'
 import type { Pod } from '../../policies/types.ts'
 import type { VirtualClock } from '../gangs/virtual-clock.ts'
@@ -36,8 +37,8 @@ export class Invariants {
   readonly #whole = new Set<string>()
   /** Uids of pods whose binding was carried out without an answer, until somebody looks. */
   readonly #unknown = new Set<string>()
-  /** By path, from where it was watched last. */
-  readonly #versions = new Map<Muster, Map<string, number>>()
+  /** Of what one life sees, by path, from where it was watched last. */
+  readonly #versions = new WeakMap<State, Map<string, number>>()
   /** By path, how often it was written, and until when that is counted. */
   readonly #writes = new Map<string, { readonly until: number; writes: number }>()
   /** Since when a muster holds more than it tells of. */
@@ -65,7 +66,8 @@ export class Invariants {
   /** I1: what stands on a node, and what is held there, is not more than there is. */
   #capacity(): void {
     const pods = this.#parts.truth.pods()
-    const deciding = this.#parts.pairs().flatMap(({ muster }) => (muster?.ready ? [muster] : []))
+    const inOffice = this.#parts.pairs().filter(({ deposedAt }) => deposedAt === undefined)
+    const deciding = inOffice.flatMap(({ muster }) => (muster?.ready ? [muster] : []))
     const reports = deciding.length === 1 ? (deciding[0]?.gangs() ?? []) : []
     const leaving = new Set(reports.flatMap(({ plan }) => plan?.leaving ?? []))
     const held = heldBy(reports)
@@ -76,7 +78,8 @@ export class Invariants {
       const toCome = pods.filter(pod => nodeOf(pod) === undefined && held.get(keyOf(pod)) === name)
       const goes = (pod: KubeObject): boolean => leaving.has(keyOf(pod)) || pod.metadata.deletionTimestamp !== undefined
       const used = sum(there)
-      const promised = sum(there.filter(pod => !goes(pod))) + sum(toCome)
+      const isKnown = inOffice.every(pair => there.every(pod => mayKnow(pair, pod)))
+      const promised = isKnown ? sum(there.filter(pod => !goes(pod))) + sum(toCome) : 0
       if (used > coresOf(node) || promised > coresOf(node))
         this.fail(
           `I1: ${name} has ${coresOf(node)} cores; on it ${list(there)} (${used}), held ${list(toCome)} (${promised})`
@@ -123,12 +126,19 @@ export class Invariants {
     const pod = `${namespace}/${name}`
     if (request.method === 'GET') return this.#looked(pod)
     this.#counted(request)
+    this.#entitled(pair, request)
     if (request.method === 'DELETE') return this.fail(`I3: ${pod} is deleted and not evicted`)
     if (uidIn(request) === undefined) return this.fail(`I6: ${part ?? 'a patch'} of ${pod} names no uid`)
     if (part === 'binding') this.#bindingSent(pair, pod, request)
     if (request.method === 'PATCH') this.#patchSent(pair, pod, request)
     if (part === 'eviction' && !this.#isEnding(pod)) this.#victim(pair, pod)
     if (endingMarkIn(request)) this.#victim(pair, pod)
+  }
+
+  /** I6: whoever writes has the lease, or has not heard yet that another has it. */
+  #entitled({ name, deposedAt }: Pair, { path }: ApiRequest): void {
+    const late = this.#parts.clock.now() - (deposedAt ?? Number.POSITIVE_INFINITY)
+    if (late > lagMs) this.fail(`I6: ${name} writes ${path} ${late} ms after another has got the lease`)
   }
 
   /** I12: whatever is wrong, nothing is tried again and again without a pause. */
@@ -152,11 +162,11 @@ export class Invariants {
   /** S3: what was seen is never taken back, whatever an API server that lags behind lists. */
   #watchSent({ muster }: Pair, { path, query = {} }: ApiRequest): void {
     if (!muster) return
-    const known = this.#versions.get(muster) ?? new Map<string, number>()
+    const known = this.#versions.get(muster.state) ?? new Map<string, number>()
     const version = Number(query['resourceVersion'] ?? 0)
     if (version < (known.get(path) ?? 0))
       this.fail(`I9: ${path} is watched from ${version}, and ${known.get(path)} was seen`)
-    this.#versions.set(muster, known.set(path, version))
+    this.#versions.set(muster.state, known.set(path, version))
   }
 
   /** C4: its outcome is unknown, and has to be looked at before anybody is told anything. */
@@ -322,6 +332,8 @@ export class Invariants {
 }
 
 const keyed = ({ namespace }: GangReport): { readonly key: string } => ({ key: namespace })
+/** What muster sees of the lease is as old as that. */
+const lagMs = 2_500
 /** A write to one object is tried no more often in such a time, by all lives of both musters together. */
 const [countedMs, mostWrites] = [10_000, 60]
 /** A round of planning is over long before. */
@@ -336,6 +348,12 @@ export function heldBy(reports: readonly GangReport[]): ReadonlyMap<string, stri
     for (const { name, planned, node } of members)
       if (planned !== null && node === null) held.set(`${namespace}/${name}`, planned)
   return held
+}
+
+/** False where another led when the pod was bound, and the watch of who has taken over has not told yet. */
+function mayKnow({ elector, muster }: Pair, { metadata: { uid = '' } }: KubeObject): boolean {
+  const pod = muster?.state.pod(uid)
+  return !elector || !muster?.ready || (pod !== undefined && muster.state.nodeOf(pod) !== undefined)
 }
 
 export const keyOf = ({ metadata: { namespace, name } }: KubeObject): string => `${namespace}/${name}`

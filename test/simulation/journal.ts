@@ -53,6 +53,8 @@ export const sometimes = [
   ...(['gang bound whole', 'partial gang repaired', 'plan withdrawn at the barrier', 'barrier timed out'] as const),
   ...([
     'leader overlap',
+    'wall clock of a leader jumped',
+    'lease taken from one that had it',
     'graceful handover',
     'crash between two writes',
     'crash at a write',

@@ -12,6 +12,7 @@ import { alone } from '../../extender/gangs/lives/tenure.ts'
 import { Binder } from '../../extender/kubernetes/binder.ts'
 import { Cache } from '../../extender/kubernetes/cache.ts'
 import { Evictor } from '../../extender/kubernetes/evictor.ts'
+import { Lease } from '../../extender/kubernetes/lease.ts'
 import { kubernetesMetrics } from '../../extender/kubernetes/metrics.ts'
 import { Nominator } from '../../extender/kubernetes/nominator.ts'
 import { Projector } from '../../extender/kubernetes/projections.ts'
@@ -23,6 +24,7 @@ import type { VerbParts } from '../../extender/verbs/ports.ts'
 import { preempt } from '../../extender/verbs/preempt.ts'
 import { Underway } from '../../extender/verbs/underway.ts'
 import { muster as musterProfile } from '../../policies/index.ts'
+import { lease as leaseRef } from './elector.ts'
 import { Process } from './process.ts'
 import { timing } from './timing.ts'
 import { Wire, type WireParts } from './wire.ts'
@@ -45,7 +47,11 @@ export type BindCall = {
 export const projector = new Projector({ keepAnnotation: keepsAnnotation })
 
 export type MusterParts = Omit<WireParts, 'process'> & {
-  /** Grows with every life that decides. */
+  /** It follows the lease of its kube-scheduler; else nobody stands by. */
+  readonly hasLease: boolean
+  /** By how much the wall clock of its machine is wrong, in milliseconds. */
+  readonly skew: () => number
+  /** Grows with every life that decides, where no lease tells. */
   readonly epoch: () => number
   readonly tookOver: (muster: Muster) => void
   /** What must never happen has happened. */
@@ -70,7 +76,7 @@ export class Muster {
 
   constructor(parts: MusterParts) {
     this.#parts = parts
-    this.process = new Process(parts.clock)
+    this.process = new Process(parts.clock, parts.skew)
     const {
       process,
       process: { clock }
@@ -92,18 +98,23 @@ export class Muster {
     const build = (life: Life): Logic => {
       const state = new State()
       this.state = state
+      this.wire.forget()
       const surprised = (error: unknown): void => life.surprised(error)
       const cache = new Cache({ api, clock, random, log, metrics, projector, state, handlerFailed: surprised })
-      const epoch = parts.epoch()
+      const ownEpoch = parts.epoch()
       const gangs = new Gangs({
-        ...{ state, clock: life.clock, random, log, metrics: ofGangs, concurrency: 8, epoch: () => epoch },
+        ...{ state, clock: life.clock, random, log, metrics: ofGangs, concurrency: 8 },
+        epoch: () => (parts.hasLease ? life.epoch : ownEpoch),
         ...{ ...life.ports(world), profiles: new Map([['muster', musterProfile]]), priorityCap: () => 0 },
         ...{ ...timing, quarantine, scope: 'all', onViolation: surprised }
       })
       return { gangs, checks: cache.checks(), read: () => cache.start(), stop: () => cache.stop() }
     }
+    const { namespace, name } = leaseRef
+    const lease = new Lease({ api, clock, random, log, metrics, namespace, name, host: parts.who })
+    const tenure = parts.hasLease ? lease : alone
     this.#lives = new Lives({
-      ...{ clock, log, metrics: ofGangs, tenure: alone, build },
+      ...{ clock, log, metrics: ofGangs, tenure, build },
       wasRead: () => this.alive && parts.tookOver(this),
       onViolation: error => parts.broken(reasonOf(error))
     })
@@ -115,6 +126,7 @@ export class Muster {
       absentIsUnresolvable: () => true,
       underway: new Underway()
     }
+    if (parts.hasLease) lease.start()
     this.#lives.start()
   }
 

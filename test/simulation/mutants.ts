@@ -90,6 +90,12 @@ export const mutants: readonly Mutant[] = [
     to: 'deadline: asked + bindTimeoutMs'
   },
   {
+    name: 'a life whose term is over goes on writing',
+    file: `${gangs}/lives/life.ts`,
+    from: 'this.#term !== undefined && this.#parts.tenure.term() === this.#term',
+    to: 'this.#term !== undefined'
+  },
+  {
     name: 'victims are deleted and not evicted',
     file: `${kubernetes}/evictor.ts`,
     from: "      method: 'POST',\n      path: `${podPath(ref)}/eviction`,",

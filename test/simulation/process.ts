@@ -3,8 +3,7 @@ import type { VirtualClock } from '../gangs/virtual-clock.ts'
 
 /**
  * One operating-system process: its clock, and what reaches it from outside. While it is stopped (SIGSTOP, a stalled
- * event loop, a frozen machine) nothing of it runs; then its timers come first, as in Node's loop, and all that has
- * arrived in the order in which it came.
+ * event loop, a frozen machine) nothing of it runs; then come its timers and all that has arrived, each in order.
  */
 export class Process {
   readonly #clock: VirtualClock
@@ -24,6 +23,10 @@ export class Process {
     }
   }
 
+  get isAlive(): boolean {
+    return this.#alive
+  }
+
   get isStopped(): boolean {
     return this.#stoppedUntil !== undefined
   }
@@ -33,13 +36,13 @@ export class Process {
     this.#run(task, this.#arrived)
   }
 
-  /** Nothing of it runs for so long; a longer stop goes on. */
-  stop(ms: number): void {
+  /** Nothing of it runs for so long; a longer stop goes on. Then what has `arrived` may come before its timers. */
+  stop(ms: number, arrivedFirst = false): void {
     const until = this.#clock.now() + ms
     if (!this.#alive || until <= (this.#stoppedUntil ?? 0)) return
     this.#stoppedUntil = until
     this.#clock.after(ms, () => {
-      if (this.#stoppedUntil === until) this.#goOn()
+      if (this.#stoppedUntil === until) this.#goOn(arrivedFirst)
     })
   }
 
@@ -62,9 +65,9 @@ export class Process {
     else task()
   }
 
-  #goOn(): void {
+  #goOn(arrivedFirst: boolean): void {
     this.#stoppedUntil = undefined
-    for (const task of this.#timers.splice(0)) this.#clock.after(0, () => this.#run(task, this.#timers))
-    for (const task of this.#arrived.splice(0)) this.#clock.after(0, () => this.#run(task, this.#arrived))
+    for (const waiting of arrivedFirst ? [this.#arrived, this.#timers] : [this.#timers, this.#arrived])
+      for (const task of waiting.splice(0)) this.#clock.after(0, () => this.#run(task, waiting))
   }
 }

@@ -9,11 +9,12 @@ import type { Chance } from './chance.ts'
 import type { Faults } from './faults.ts'
 import type { Journal } from './journal.ts'
 import { type BindCall, type Muster, projector } from './muster.ts'
-import { Process } from './process.ts'
+import type { Process } from './process.ts'
 import { timing } from './timing.ts'
 
 export type KubeSchedulerParts = {
   readonly who: string
+  readonly process: Process
   readonly truth: ApiTruth
   readonly clock: VirtualClock
   readonly chance: Chance
@@ -46,7 +47,7 @@ export class KubeScheduler {
 
   constructor(parts: KubeSchedulerParts) {
     this.#parts = parts
-    this.process = new Process(parts.clock)
+    this.process = parts.process
     const { clock } = this.process
     const say = (fields: object, message: string): void =>
       parts.journal.say(`${parts.who}: ${message} ${shown(fields)}`)

@@ -8,5 +8,6 @@ export const kept: readonly Kept[] = [
   },
   { seed: 492, why: 'a new life took over mere nominations and pins before the plan of a gang that had begun' },
   { seed: 610, why: 'a pod whose end the watch did not tell was written to again and again without a pause' },
+  { seed: 740, why: 'the pod that bore the plan was gone, and the next binding did not bear it' },
   { seed: 249, why: 'the checker took the end of a gang that a former life had begun for an eviction without a right' }
 ]

@@ -34,7 +34,7 @@ export async function simulate(seed: number, { whole = false } = {}): Promise<Re
   const { chance, cluster, journal, invariants } = world
   const weather = weatherOf(seed)
   for (let index = chance.between(2, 4); index > 0; index -= 1) cluster.addNode(`n${cluster.next()}`, cores)
-  world.lead(world.pairs[0]!)
+  world.begin()
   if (weather !== 'fair' && chance.is(0.5)) world.faults.change()
   for (let count = chance.between(8, 40); count > 0 && invariants.broken.length === 0; count -= 1) {
     happen(world, weather)
@@ -55,7 +55,7 @@ export async function simulate(seed: number, { whole = false } = {}): Promise<Re
 }
 
 /** What must be true once everything has come to rest. */
-async function verdict(world: World, weather: Weather): Promise<void> {
+export async function verdict(world: World, weather: Weather): Promise<void> {
   const { invariants, cluster, truth, history, leader, clock } = world
   const pods = truth.pods()
   const holds = (await leader?.muster?.held())?.gangs ?? 0

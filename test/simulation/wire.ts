@@ -65,6 +65,11 @@ export class Wire implements ApiServer {
     for (const watch of [...this.#watches]) watch.end()
   }
 
+  /** Whoever asks from now on has seen nothing yet. */
+  forget(): void {
+    this.#lists.clear()
+  }
+
   request(request: ApiRequest): Promise<ApiResponse> {
     if (!this.#alive) return new Promise(() => {})
     const { process, chance, faults, journal, witness, who } = this.#parts

@@ -4,16 +4,18 @@ import { VirtualClock } from '../gangs/virtual-clock.ts'
 import { ApiTruth } from './api-truth.ts'
 import { Chance } from './chance.ts'
 import { Cluster, isStanding, nodeOf } from './cluster.ts'
+import { Elector, lease } from './elector.ts'
 import { Faults } from './faults.ts'
 import { heldBy, Invariants, keyOf } from './invariants.ts'
 import { Journal } from './journal.ts'
 import { type BindCall, Muster } from './muster.ts'
 import type { Pair } from './pair.ts'
+import { Process } from './process.ts'
 import { KubeScheduler } from './scheduler.ts'
 import { Traps } from './traps.ts'
 
-/** kube-scheduler's lease lasts so long after the last word of who held it, and is tried for so often. */
-const leaseMs = 15_000
+const leaseMs = lease.durationMs
+/** Without a real lease: how often it would be tried for. */
 const retryMs = 2_000
 
 /** A cluster with two pairs of kube-scheduler and muster, of which one leads, and everything that may happen to them. */
@@ -29,12 +31,23 @@ export class World {
   /** What a watch without faults would have shown: read by the checker of the conformance tests. */
   readonly history = new History()
   readonly pairs: readonly Pair[] = ['muster-0', 'muster-1'].map(name => ({
-    ...{ name, scheduler: undefined, muster: undefined, leads: false, life: 0 }
+    ...{
+      name,
+      scheduler: undefined,
+      muster: undefined,
+      leads: false,
+      life: 0,
+      elector: undefined,
+      deposedAt: undefined,
+      skew: 0
+    }
   }))
   /** In some worlds users have half of their gangs pinned; nothing is drawn for it, so that all others stay as they were. */
   readonly pins: boolean
   /** In every other world processes stop for a while, and accidents wait for the moment in which they hurt most. */
   readonly hard: boolean
+  /** In some worlds a real lease says who leads, and the other muster stands by. */
+  readonly hasLease: boolean
   /** Lives of muster that have begun, in this world. */
   #lives = 0
   /** Until then two may have decided at once, or what one of them sent may still arrive. */
@@ -44,7 +57,8 @@ export class World {
   constructor(seed: number, whole = false) {
     this.chance = new Chance(seed)
     this.pins = seed % 5 === 2
-    this.hard = seed % 2 === 0
+    this.hasLease = [3, 5].includes(seed % 8)
+    this.hard = seed % 2 === 0 || this.hasLease
     this.journal = new Journal(() => this.clock.now(), whole)
     this.faults = new Faults(this.chance)
     this.truth = new ApiTruth(this.clock, this.chance)
@@ -75,6 +89,17 @@ export class World {
     return this.pairs.find(({ leads }) => leads)
   }
 
+  /** Both pairs come up, and one of them leads. */
+  begin(): void {
+    if (this.hasLease) for (const pair of this.pairs) this.#startPair(pair)
+    else this.lead(this.pairs[0]!)
+  }
+
+  #startPair(pair: Pair): void {
+    this.startMuster(pair)
+    this.startScheduler(pair)
+  }
+
   lead(pair: Pair): void {
     pair.leads = true
     this.startMuster(pair)
@@ -82,14 +107,14 @@ export class World {
   }
 
   startMuster(pair: Pair): void {
-    if (pair.muster || !pair.leads) return
+    if (pair.muster || !(pair.leads || this.hasLease)) return
     const epoch = ++this.#lives
     pair.life = epoch
     const { truth, clock, chance, faults, journal, invariants } = this
     journal.say(`${pair.name}: muster starts, life ${epoch}`)
     pair.muster = new Muster({
       ...{ who: pair.name, truth, clock, chance, faults, journal },
-      epoch: () => epoch,
+      ...{ epoch: () => epoch, hasLease: this.hasLease, skew: () => pair.skew },
       tookOver: muster => invariants.tookOver(muster),
       broken: what => invariants.fail(what),
       surprised: error => invariants.fail(`muster was surprised: ${String(error)}`),
@@ -104,11 +129,46 @@ export class World {
   }
 
   startScheduler(pair: Pair): void {
-    if (pair.scheduler || !pair.leads) return
+    const process = new Process(this.clock, () => pair.skew)
+    if (this.hasLease) this.#stand(pair, process)
+    else if (!pair.scheduler && pair.leads) this.#schedule(pair, process)
+  }
+
+  /** It does nothing but try to get the lease, until it has it; who loses it ends and is started again. */
+  #stand(pair: Pair, process: Process): void {
+    if (pair.elector) return
+    const { truth, clock, chance, faults, journal } = this
+    const identity = `${pair.name}_${this.cluster.next()}`
+    pair.elector = new Elector({
+      ...{ truth, clock, chance, faults, process, identity },
+      renewed: () => this.#renewed(pair),
+      changed: leads => {
+        journal.say(`${identity} ${leads ? 'has the lease' : 'has lost the lease'}`)
+        this.#murkyUntil = Math.max(this.#murkyUntil, clock.now() + leaseMs)
+        if (leads) {
+          pair.leads = true
+          return this.#schedule(pair, process)
+        }
+        this.killScheduler(pair)
+        clock.after(1_000, () => this.startScheduler(pair))
+      }
+    })
+  }
+
+  #renewed(holder: Pair): void {
+    for (const pair of this.pairs) {
+      if (pair === holder || pair.deposedAt !== undefined) continue
+      if (pair.leads) this.journal.sees('lease taken from one that had it')
+      pair.deposedAt = this.clock.now()
+    }
+    holder.deposedAt = undefined
+  }
+
+  #schedule(pair: Pair, process: Process): void {
     const { truth, clock, chance, faults, journal, invariants } = this
     journal.say(`${pair.name}: kube-scheduler starts`)
     pair.scheduler = new KubeScheduler({
-      ...{ who: `${pair.name}/scheduler`, truth, clock, chance, faults, journal },
+      ...{ who: `${pair.name}/scheduler`, process, truth, clock, chance, faults, journal },
       muster: () => pair.muster,
       answered: (call, text) => this.#answered(call, text),
       // It gives the room away once more before its watch shows that it is taken.
@@ -143,6 +203,9 @@ export class World {
   }
 
   killScheduler(pair: Pair): void {
+    pair.elector?.process.end()
+    pair.elector = undefined
+    if (this.hasLease) pair.leads = false
     if (!pair.scheduler) return
     const isGatedNominee = this.truth.pods().some(pod => {
       const { spec, status } = pod as unknown as Pod
@@ -166,6 +229,10 @@ export class World {
     this.killMuster(pair)
     this.killScheduler(pair)
     pair.leads = false
+    if (this.hasLease) {
+      this.clock.after(this.chance.between(500, leaseMs), () => this.#startPair(pair))
+      return
+    }
     const next = this.pairs.find(other => other !== pair)
     this.clock.after(afterMs, () => {
       if (next && !this.leader) this.lead(next)
@@ -182,6 +249,7 @@ export class World {
     const { leader } = this
     if (!leader) return
     this.journal.sees('graceful handover')
+    leader.elector?.release()
     this.failOver(leader, this.chance.between(0, retryMs))
   }
 
@@ -191,6 +259,7 @@ export class World {
     const next = this.pairs.find(pair => pair !== leader && !pair.leads)
     if (!leader || !next) return
     this.journal.sees('leader overlap')
+    if (this.hasLease) return this.#sleep(leader)
     this.journal.say(`${next.name} leads beside ${leader.name}`)
     const ms = this.chance.between(100, leaseMs)
     this.#murkyUntil = this.clock.now() + ms + leaseMs
@@ -201,6 +270,14 @@ export class World {
       this.killScheduler(leader)
       leader.leads = false
     })
+  }
+
+  /** Both processes stop for longer than the lease lasts, or kube-scheduler alone. */
+  #sleep(pair: Pair): void {
+    const ms = this.chance.between(leaseMs, leaseMs * 2)
+    this.#murkyUntil = this.clock.now() + ms + leaseMs
+    pair.scheduler?.process.stop(ms, this.chance.is(0.5))
+    if (this.chance.is(0.7)) pair.muster?.process.stop(ms, this.chance.is(0.5))
   }
 
   /** Every version before now is forgotten, and whoever watches hears so. */
@@ -221,11 +298,8 @@ export class World {
     for (const { metadata } of this.cluster.nodes()) this.cluster.setNode(metadata.name, { cores, cordoned: false })
     for (const budget of this.cluster.api.list('poddisruptionbudgets.policy').items)
       this.cluster.setBudget(budget.metadata.namespace ?? '', budget.metadata.name, undefined)
-    if (!this.leader) this.lead(this.pairs[0]!)
-    for (const pair of this.pairs) {
-      this.startMuster(pair)
-      this.startScheduler(pair)
-    }
+    if (!this.leader) this.begin()
+    for (const pair of this.pairs) this.#startPair(pair)
   }
 
   /** Where room is held, as `pod@node`. */

@@ -44,6 +44,8 @@ export type CommitParts = {
 
 type First = {
   readonly plan: string
+  /** Uid of the pod that bears the record. */
+  readonly bearer: string
   /** Whether it succeeded. */
   readonly bound: Promise<boolean>
   /** The quorum was on its nodes once. */
@@ -144,16 +146,26 @@ export class Commit {
     const hold = this.#heldFor(call)
     if (!hold?.firm) return notPlanned
     const first = this.#firsts.get(hold.gang)
-    if (first?.plan !== hold.plan) return this.#bindFirst(pod, hold, call)
+    if (first?.plan !== hold.plan || this.#isLost(first)) return this.#bindFirst(pod, hold, call)
     if (!(await first.bound)) return "the gang's first binding failed; the gang will be planned again"
     const now = this.#heldFor(call)
     if (now?.plan !== hold.plan) return notPlanned
     return this.#settle(pod, now, await this.#write(now, call, {}))
   }
 
+  /** The record has gone with the pod that bore it: the next binding has to bear it again. */
+  #isLost({ bearer }: First): boolean {
+    return !this.#writing.has(bearer) && this.#parts.state.pod(bearer) === undefined
+  }
+
+  #hasStarted({ gang, plan }: Hold): boolean {
+    const first = this.#firsts.get(gang)
+    return first?.plan === plan && first.started
+  }
+
   async #bindFirst(pod: Pod, hold: Hold, call: BindCall): Promise<string> {
     const { promise, resolve } = Promise.withResolvers<boolean>()
-    const first = { plan: hold.plan, bound: promise, started: false }
+    const first = { plan: hold.plan, bearer: pod.uid, bound: promise, started: this.#hasStarted(hold) }
     this.#firsts.set(hold.gang, first)
     const result = await this.#write(hold, call, recordOf(hold))
     const bound = result.outcome === 'bound'
