@@ -94,6 +94,15 @@ t.test('whatever makes a pod a member of a gang is marked with --scope gangs', a
   t.strictSame(missing, [])
 })
 
+t.test('no file of patches deletes several objects, over which the kustomize of kubectl 1.32 crashes', async t => {
+  const files = globSync('manifests/**/*.yaml', { cwd: root }).filter(file => !file.endsWith('kustomization.yaml'))
+  t.ok(files.length > 30, `${files.length} files`)
+  t.strictSame(
+    files.filter(file => read(file).split('$patch: delete').length > 2),
+    []
+  )
+})
+
 t.test('memory is limited to what is asked for, and the heap to three quarters of it', async t => {
   for (const each of [muster, scheduler])
     t.equal(each?.resources.requests['memory'], each?.resources.limits['memory'], each?.name ?? '')
