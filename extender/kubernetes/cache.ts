@@ -119,6 +119,7 @@ function heardNothing(resource: string, ms: number): string {
 
 function nodesInto(state: State): ReflectorHandler<Node> {
   return {
+    foretell: nodes => nodes.forEach(node => state.setNode(node)),
     replace: nodes => state.replaceNodes(nodes),
     apply: (type, node) => (type === 'DELETED' ? state.removeNode(node.name) : state.setNode(node))
   }
@@ -126,6 +127,7 @@ function nodesInto(state: State): ReflectorHandler<Node> {
 
 function podsInto(state: State): ReflectorHandler<Pod> {
   return {
+    foretell: pods => pods.forEach(pod => state.setPod(pod)),
     replace: pods => state.replacePods(pods),
     apply: (type, pod) => (type === 'DELETED' ? state.removePod(pod.uid) : state.setPod(pod))
   }

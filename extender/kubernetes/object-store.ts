@@ -7,6 +7,11 @@ export type ChangeType = 'ADDED' | 'MODIFIED' | 'DELETED'
 /** Told synchronously, in the server's order. What it throws is logged and changes nothing. */
 export interface ReflectorHandler<T> {
   /**
+   * Some of the first list, while the rest is still on its way: receivers that do their work now do not do all of it at
+   * once. Nothing follows from what is missing: `replace` comes with all, also of this.
+   */
+  foretell?(items: readonly T[]): void
+  /**
    * The whole set, after the first list and after each later one: what is not in it is gone. What is in it unchanged is
    * the same object as before.
    */
@@ -39,6 +44,7 @@ export class ObjectStore<T> {
   readonly #options: ObjectStoreOptions<T>
   readonly #bad = new Set<string>()
   #entries: Entries<T> = new Map()
+  #listed = false
 
   constructor(options: ObjectStoreOptions<T>) {
     this.#options = options
@@ -50,16 +56,21 @@ export class ObjectStore<T> {
 
   /** Projects some objects of a list into `entries`; what has not changed since keeps its item, so that receivers see it at a glance. */
   collect(entries: Entries<T>, items: readonly unknown[]): void {
+    const found: T[] = []
     for (const json of items) {
       const key = keyOf(object(json))
       const entry = this.#unchanged(key, object(json)) ?? this.#projected(key, object(json))
-      if (entry) entries.set(key, entry)
+      if (!entry) continue
+      entries.set(key, entry)
+      found.push(entry.item)
     }
+    if (!this.#listed) this.#tell(handler => handler.foretell?.(found))
   }
 
   /** The list is complete: these are all. */
   replace(entries: Entries<T>): void {
     this.#entries = entries
+    this.#listed = true
     this.#tell(handler => handler.replace(Array.from(entries.values(), entry => entry.item)))
   }
 

@@ -215,6 +215,38 @@ t.test('what a second list shows unchanged is the same object', async t => {
   )
 })
 
+t.test(
+  'what has come of the first list is told at once, also of one that breaks off, and of a later list nothing',
+  async t => {
+    const told: string[] = []
+    let [turn, version] = [0, 10]
+    const { reflector, clock } = await rig(
+      t,
+      scripted(
+        (reply, received) => {
+          turn += 1
+          if (received.query.has('continue') && turn === 2) return reply.status(500)
+          if (received.query.has('continue')) return reply.list(String(version), [pod('c', version)])
+          version += 10
+          reply.list(String(version), [pod('a', 5), pod(turn === 1 ? 'gone' : 'b', 5)], 'more')
+        },
+        expiries['as a status']!,
+        quiet
+      ),
+      {
+        handler: {
+          foretell: items => void told.push(`foretell ${items.map(item => item.name).join(' ')}`),
+          replace: items => void told.push(`replace ${items.map(item => item.name).join(' ')}`),
+          apply() {}
+        }
+      }
+    )
+    reflector.start()
+    await clock.until(() => told.filter(each => each.startsWith('replace')).length === 2)
+    t.strictSame(told, ['foretell a gone', 'foretell a b', 'foretell c', 'replace a b c', 'replace a b c'])
+  }
+)
+
 t.test('a server that always answers 410 is not hammered', async t => {
   const { reflector, clock, lists } = await rig(t, scripted(oneList, expiries['as a status']!))
   reflector.start()
