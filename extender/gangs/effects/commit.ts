@@ -1,4 +1,3 @@
-import { commit as record, recordVersion } from '../../../policies/names.ts'
 import { nameOf } from '../../../policies/text.ts'
 import type { Pod } from '../../../policies/types.ts'
 import type { Clock } from '../../clock.ts'
@@ -9,6 +8,7 @@ import { placed, type Gang } from '../membership/gang.ts'
 import { isWhole } from '../membership/quorum.ts'
 import type { Hold, Ledger } from '../ledger.ts'
 import type { Binder, BindResult, Log, OnViolation } from '../ports.ts'
+import { planOf, recordOf } from './record.ts'
 
 /** What kube-scheduler asks at bind. */
 export type BindCall = {
@@ -145,27 +145,26 @@ export class Commit {
   async #commit(pod: Pod, call: BindCall): Promise<string> {
     const hold = this.#heldFor(call)
     if (!hold?.firm) return notPlanned
-    const first = this.#firsts.get(hold.gang)
-    if (first?.plan !== hold.plan || this.#isLost(first)) return this.#bindFirst(pod, hold, call)
+    const first = this.#firstOf(hold)
+    if (!first) return this.#bindFirst(pod, hold, call)
     if (!(await first.bound)) return "the gang's first binding failed; the gang will be planned again"
     const now = this.#heldFor(call)
     if (now?.plan !== hold.plan) return notPlanned
     return this.#settle(pod, now, await this.#write(now, call, {}))
   }
 
-  /** The record has gone with the pod that bore it: the next binding has to bear it again. */
-  #isLost({ bearer }: First): boolean {
-    return !this.#writing.has(bearer) && this.#parts.state.pod(bearer) === undefined
-  }
-
-  #hasStarted({ gang, plan }: Hold): boolean {
+  /** Undefined also when the record has gone with the pod that bore it: the next binding has to bear it again. */
+  #firstOf({ gang, plan }: Hold): First | undefined {
     const first = this.#firsts.get(gang)
-    return first?.plan === plan && first.started
+    const isLost = first && !this.#writing.has(first.bearer) && this.#parts.state.pod(first.bearer) === undefined
+    return first?.plan === plan && !isLost ? first : undefined
   }
 
   async #bindFirst(pod: Pod, hold: Hold, call: BindCall): Promise<string> {
     const { promise, resolve } = Promise.withResolvers<boolean>()
-    const first = { plan: hold.plan, bearer: pod.uid, bound: promise, started: this.#hasStarted(hold) }
+    const before = this.#firsts.get(hold.gang)
+    const started = before?.plan === hold.plan && before.started
+    const first = { plan: hold.plan, bearer: pod.uid, bound: promise, started }
     this.#firsts.set(hold.gang, first)
     const result = await this.#write(hold, call, recordOf(hold))
     const bound = result.outcome === 'bound'
@@ -179,7 +178,7 @@ export class Commit {
     const pod = hold.claims.get(call.uid)?.pod
     if (!pod) return { outcome: 'late', message: notPlanned }
     const { namespace, name, uid } = pod
-    const binding = { namespace, name, uid, node: call.node, annotations: { [record.plan]: hold.plan, ...more } }
+    const binding = { namespace, name, uid, node: call.node, annotations: { ...planOf(hold), ...more } }
     this.#writing.add(uid)
     try {
       const retrying = (why: string): void => this.#parts.unbound(pod, hold, why)
@@ -247,10 +246,4 @@ export class Commit {
     this.#parts.ledger.setFirm(key, false)
     this.#parts.revisit(key)
   }
-}
-
-/** The durable commit record: member name → node. `adoption.ts` reads it. */
-function recordOf(hold: Hold): Readonly<Record<string, string>> {
-  const members = Object.fromEntries([...hold.claims.values()].map(({ pod, node }) => [pod.name, node]))
-  return { [record.planVersion]: String(recordVersion), [record.planMembers]: JSON.stringify(members) }
 }
