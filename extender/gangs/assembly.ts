@@ -174,6 +174,7 @@ export function assemble(parts: GangsParts): Assembly {
   const standBack: Patience['standBack'] = key => patience.standBack(key)
   const reconciler = new Reconciler({
     ...{ nominator, terminator, clock, random, log, writes, rights, plannedNode, nominee, arrived, withdraw, revisit },
+    hindered: (pod, key, text) => journal.hindered(pod, key, text),
     epoch: parts.epoch
   })
   const stillFits: Keeper['stillFits'] = hold => keeper.stillFits(hold)
