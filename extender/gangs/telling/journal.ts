@@ -16,6 +16,9 @@ const noticeMs = 60_000
 /** Waiting for less than this is not worth an event. */
 const patienceMs = 1_000
 
+/** Of so many annotations an event names some. */
+const mostNamed = 5
+
 const noticeReasons: Partial<Record<GangState, string>> = {
   waiting: 'GangWaiting',
   refused: 'GangRefused',
@@ -212,10 +215,13 @@ export class Journal {
 
 /** By the reason of the event; empty where there is nothing to say. */
 function remarksOn(gang: Gang): readonly (readonly [string, string])[] {
-  const { inactive, misread = '' } = gang
+  const { inactive, unknown, misread = '' } = gang
   const without = inactive.length === 0 ? '' : `not active yet, and without effect: ${inactive.join(', ')}`
+  const more = unknown.length > mostNamed ? ` and ${unknown.length - mostNamed} more` : ''
+  const strange = `muster knows no annotation ${unknown.slice(0, mostNamed).join(', ')}${more}; it is without effect`
   return [
     ['AnnotationNotActive', without],
+    ['AnnotationUnknown', unknown.length === 0 ? '' : strange],
     ['PriorityIgnored', misread],
     ['PlanIgnored', unreadRecord(gang) ?? '']
   ]
