@@ -20,7 +20,7 @@ import { Outlet } from './telemetry/outlet.ts'
 import { processMetrics } from './telemetry/metrics.ts'
 import { tracing } from './telemetry/tracing.ts'
 import { watchEventLoop } from './telemetry/watchdog.ts'
-import { Certificates } from './tls.ts'
+import { certificateExpiry, Certificates } from './tls.ts'
 import type { Call } from './verbs/ports.ts'
 import { Underway } from './verbs/underway.ts'
 import { version } from './version.ts'
@@ -99,6 +99,8 @@ type Listeners = { readonly verbs: Listener; readonly api: Listener }
 async function open(config: Config, parts: AppParts, log: Logger): Promise<Listeners> {
   const { tls, listen, apiListen } = config
   const certificates = tls && new Certificates({ files: tls, registry: parts.registry, log })
+  // Every metric is there; this one has no value where there is no certificate.
+  if (!tls) certificateExpiry(parts.registry).remove()
   const verbs = new Listener({ what: 'extender', log, certificates, clientNames: tls?.clientNames ?? [] })
   const api = new Listener({ what: 'API', log })
   await verbs.open(buildApp(parts, verbs.factory), listen)

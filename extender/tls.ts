@@ -24,7 +24,7 @@ export type CertificatesParts = {
   readonly lookMs?: number
 }
 
-/** Exported where the verbs are served over TLS. */
+/** Has a value where the verbs are served over TLS. */
 export function certificateExpiry(registry: Registry): Gauge {
   return new Gauge({
     name: 'muster_certificate_expiry_timestamp_seconds',

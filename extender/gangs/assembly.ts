@@ -176,6 +176,7 @@ export function assemble(parts: GangsParts): Assembly {
   const reconciler = new Reconciler({
     ...{ nominator, terminator, clock, random, log, writes, rights, plannedNode, nominee, arrived, withdraw, revisit },
     letsGo: each => handover.begin(each),
+    hindered: (pod, key, text) => journal.hindered(pod, key, text),
     epoch: parts.epoch
   })
   const stillFits: Keeper['stillFits'] = hold => keeper.stillFits(hold)

@@ -257,6 +257,14 @@ t.test('each thing that is wrong is found, and named', async t => {
   }
 })
 
+t.test('pods that wait though nothing keeps them are named, and who knows why', async t => {
+  const { said } = await doctor(t, pods(pod('a', {}, member), pod('b', {}, member)))
+  t.strictSame(
+    said.facts.filter(({ check }) => check === 'waiting').map(({ fact }) => fact),
+    ['pods ns/a, ns/b wait for longer than a minute; muster explain POD -n NAMESPACE says why']
+  )
+})
+
 function deployment(replicas: number, args: readonly string[]): Json {
   const container = { command: ['node', 'extender/cli/muster.ts'], args: ['serve', '--tls-cert', '/not/here', ...args] }
   return {

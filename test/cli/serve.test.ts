@@ -48,6 +48,9 @@ t.test('S2.11 S3.10 S3.30 an unreachable API server: one clear line, not ready, 
       /^\[-\] nodes: not listed yet\n\[-\] pods: not listed yet\n[^]*\[-\] gangs: not taken over yet\n$/
     )
     t.equal((await fetch(`${url}/livez`)).status, 200)
+    const expiry = (await (await fetch(`${url}/metrics`)).text()).match(/^.*muster_certificate_expiry.*$/gm)
+    t.match(expiry, [/^# HELP /, /^# TYPE /], 'a metric without a value: there is no certificate')
+    t.equal(expiry?.length, 2)
   }
 
   const tried = Promise.withResolvers<string>()

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { nodes, pods, type PodBuilder } from '../builders.ts'
+import { nodes, pod, pods, type PodBuilder } from '../builders.ts'
 import { harness } from './harness.ts'
 
 const roles = JSON.stringify({ leader: 1, worker: 2 })
@@ -82,6 +82,30 @@ t.test('annotations that are not active yet are told once per gang', async t => 
   t.equal(told.length, 1)
   t.match(told[0], { type: 'Warning', note: /not active yet, and without effect: muster\.dev\/queue/ })
 })
+
+t.test(
+  'a key under muster.dev that nobody knows is told once per gang, and what muster writes itself is not',
+  async t => {
+    const h = harness({
+      nodes: slots(2),
+      pods: [
+        ...pods(2, 'a', one => one.gang('a', 2).annotation('muster.dev/min-members', '8').cpu(1000)),
+        ...pods(1, 'b', one => one.gang('b', 1).annotation('muster.dev/simulated-duration', '1s').cpu(1000))
+      ]
+    })
+    await h.run(120_000)
+    t.equal(h.gang('a').state, 'running')
+    h.delete('a-0')
+    h.add(pod('a-2').gang('a', 2).cpu(1000))
+    await h.run(5_000)
+    t.ok(h.pod('a-1').annotations.has('muster.dev/plan'))
+    const told = h.notices.filter(({ reason }) => reason === 'AnnotationUnknown')
+    t.strictSame(
+      told.map(({ note }) => note),
+      ['gang a: muster knows no annotation muster.dev/min-members; it is without effect']
+    )
+  }
+)
 
 t.test('a gang that waits for its PodGroup says so, and starts when it comes', async t => {
   const h = harness({

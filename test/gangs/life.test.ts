@@ -72,6 +72,30 @@ t.test('nobody is ungated before every nomination was seen', async t => {
   t.equal(h.gang('a').state, 'running')
 })
 
+t.test('a planned gang says which write the API server keeps refusing, also once its plan has run out', async t => {
+  const cases = {
+    nominate: /^member ns\/a-1 could not be nominated for node n-1: the API server is tired$/,
+    ungate: /^member ns\/a-1 could not be let go: the API server is tired$/
+  }
+  for (const [verb, want] of Object.entries(cases)) {
+    const h = harness({ nodes: nodes(2, 'n', oneSlot), pods: pods(2, 'a', gated('a', 2)) })
+    h.api.fault = write => (write.verb === verb && write.pod === 'a-1' ? 'refused' : 'none')
+    const tries = () => h.api.writes.filter(write => write.verb === verb && write.pod === 'a-1').length
+    for (let ms = 0; tries() === 0 && ms < 1_000; ms++) await h.run(1)
+    t.equal(h.gang('a').reason, null, `${verb}: once is no news`)
+    await h.run(20_000)
+    t.match(h.gang('a'), { state: 'planned', reason: want }, verb)
+    const heard = () => h.notices.filter(({ reason }) => reason === 'MemberHindered')
+    t.match(heard(), [{ pod: { name: 'a-1' }, type: 'Warning', note: want }], 'one event, however often it is tried')
+    for (let ms = 0; h.gang('a').state === 'planned' && ms < 120_000; ms += 100) await h.run(100)
+    t.equal(h.gang('a').state, 'waiting', 'its room is given back')
+    t.match(h.gang('a').reason, want, `${verb}: and not that all members exist`)
+    h.api.fault = () => 'none'
+    await h.run(15_000)
+    t.strictSame([h.gang('a').state, h.gang('a').reason], ['running', null])
+  }
+})
+
 t.test('an infeasible gang holds, nominates and ungates nothing, and says why', async t => {
   const h = harness({ nodes: nodes(3, 'n', oneSlot), pods: pods(4, 'a', gated('a', 4)) })
   await h.run(40_000)

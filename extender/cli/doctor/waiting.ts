@@ -1,3 +1,4 @@
+import type { Group } from './census.ts'
 import { someOfGroup } from './gates.ts'
 import type { Ground } from './ground.ts'
 import type { Check } from './check.ts'
@@ -18,7 +19,7 @@ export const waiting = {
       })
     )
     const absent = await nobodyThere(ground)
-    if (absent === undefined) return [...unasked, { fact: `pods that wait for longer than a minute: ${all.count}` }]
+    if (absent === undefined) return [...unasked, { fact: patient(all) }]
     const fix = 'start muster; until then they stay as they are, and nothing is started in part'
     return [...unasked, error({ where: someOfGroup(all), problem: 'they wait', why: absent, fix })]
   }
@@ -31,3 +32,7 @@ async function nobodyThere(ground: Ground): Promise<string | undefined> {
     return `no muster is active: of lease ${lease.namespace}/${lease.name}, ${lease.fault}`
   return server?.ready === false ? `the muster at ${server.url} is not ready` : undefined
 }
+
+/** Nothing that the doctor knows of keeps them: muster itself has their reasons. */
+const patient = (group: Group): string =>
+  `${someOfGroup(group)} wait for longer than a minute; muster explain POD -n NAMESPACE says why`

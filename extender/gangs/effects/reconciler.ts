@@ -52,6 +52,8 @@ export type ReconcilerParts = {
   readonly withdraw: (gang: string, cause: string) => void
   /** Told right before a member is let go. */
   readonly letsGo: (gang: Gang) => void
+  /** Told when the API server says no to what a member needs, and not for the first time. */
+  readonly hindered: (pod: Pod, gang: string, text: string) => void
   /** Look at the gang again: a write has ended, or a moment has come. */
   readonly revisit: (gang: string) => void
 }
@@ -123,6 +125,8 @@ export class Reconciler {
     this.#write(gang.key, pod, isStale, async () => {
       const result = await this.#parts.nominator.nominate(pod, node)
       if (result.outcome === 'done') track.written = { node, at: this.#parts.clock.now(), seen: false }
+      if (result.outcome === 'failed' && node !== undefined && track.setbacks > 0)
+        this.#parts.hindered(pod, gang.key, `could not be nominated for node ${node}: ${result.message}`)
       return result
     })
   }
@@ -143,7 +147,7 @@ export class Reconciler {
   }
 
   #letGo(gang: Gang, pod: Pod): void {
-    const { clock, nominator, plannedNode, rights, withdraw, letsGo, log } = this.#parts
+    const { clock, nominator, plannedNode, rights, withdraw, letsGo, hindered, log } = this.#parts
     const track = this.#track(pod.uid)
     const now = clock.now()
     const node = plannedNode(pod.uid)
@@ -159,6 +163,8 @@ export class Reconciler {
       // What cannot be let go must not hold room.
       if (result.outcome === 'failed' && result.forbidden)
         withdraw(gang.key, rights.forbidden('ungate', pod.namespace, result.message))
+      else if (result.outcome === 'failed' && track.setbacks > 0)
+        hindered(pod, gang.key, `could not be let go: ${result.message}`)
       if (result.outcome === 'refused') {
         track.unpinnable = true
         log.warn({ pod: nameOf(pod), node, reason: result.message }, 'could not pin a member; nominating it instead')

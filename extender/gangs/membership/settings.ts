@@ -1,4 +1,4 @@
-import { annotations } from '../../../policies/names.ts'
+import { annotations, commit, endingMark, touched } from '../../../policies/names.ts'
 import { parseDuration, parseTime } from '../../../policies/parse.ts'
 import { amountOf } from '../../../policies/quantity.ts'
 import type { Pod, Resources } from '../../../policies/types.ts'
@@ -27,6 +27,8 @@ export type Settings = {
   readonly binder: 'muster' | 'kube-scheduler'
   /** Annotations of ours that are accepted and do nothing yet. */
   readonly inactive: readonly string[]
+  /** Annotations that look like ours and are nobody's. */
+  readonly unknown: readonly string[]
   /** What is wrong with them, naming the annotation and the rule. */
   readonly problem: string | undefined
 }
@@ -37,6 +39,15 @@ const notActive: ReadonlySet<string> = new Set([
   ...[annotations.segmentSize, annotations.exclusive, annotations.timeLimit, annotations.queue],
   ...[annotations.movable, annotations.autoscaler]
 ])
+
+/** What users set, and what muster itself writes. */
+const known: ReadonlySet<string> = new Set([
+  ...[...Object.values(annotations), ...Object.values(commit)],
+  ...[endingMark, touched]
+])
+/** The small Kubernetes of muster and its sandboxes have keys of their own under our domain. */
+const isElsewhere = (key: string): boolean => /^muster\.dev\/(simulated-|config-path$)/.test(key)
+const isUnknown = (key: string): boolean => key.startsWith('muster.dev/') && !known.has(key) && !isElsewhere(key)
 
 /** One annotation's value over all members; members that say nothing are fine, those that speak must agree. */
 type Value<T> = { readonly value: T | undefined; readonly problem: string | undefined }
@@ -69,7 +80,8 @@ export function settingsOf(members: readonly Speaker[]): Settings {
     preemptionDelayMs: delay.value ?? 0,
     minRuntimeMs: runtime.value ?? 0,
     ...{ pin: release.pin, binder: release.binder },
-    inactive: inactiveOn(pods).filter(key => !isAlone || key !== annotations.movable),
+    inactive: keysOn(pods, key => notActive.has(key)).filter(key => !isAlone || key !== annotations.movable),
+    unknown: keysOn(pods, isUnknown),
     problem: all.map(({ problem }) => problem).find(problem => problem !== undefined) ?? wrongCheckpoint(pods)
   }
 }
@@ -91,9 +103,9 @@ function wrongCheckpoint(pods: readonly Pod[]): string | undefined {
   return undefined
 }
 
-function inactiveOn(pods: readonly Pod[]): readonly string[] {
+function keysOn(pods: readonly Pod[], isMeant: (key: string) => boolean): readonly string[] {
   const found = new Set<string>()
-  for (const pod of pods) for (const key of pod.annotations.keys()) if (notActive.has(key)) found.add(key)
+  for (const pod of pods) for (const key of pod.annotations.keys()) if (isMeant(key)) found.add(key)
   return [...found].toSorted()
 }
 

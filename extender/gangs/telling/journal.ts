@@ -16,6 +16,9 @@ const noticeMs = 60_000
 /** Waiting for less than this is not worth an event. */
 const patienceMs = 1_000
 
+/** Of so many annotations an event names some. */
+const mostNamed = 5
+
 const noticeReasons: Partial<Record<GangState, string>> = {
   waiting: 'GangWaiting',
   refused: 'GangRefused',
@@ -27,8 +30,8 @@ type Entry = {
   /** Why the gang is not placed, in one sentence; undefined while nothing is in its way. */
   reason: string | undefined
   explanation: Explanation | undefined
-  /** The last binding that the API server refused, while the gang is not whole. */
-  unbound: string | undefined
+  /** The last write for a member that the API server refused, while the gang is not whole. */
+  hindrance: string | undefined
   waitingSince: number | undefined
   /** Since when its room is held and free. */
   roomSince: number | undefined
@@ -69,7 +72,7 @@ export class Journal {
     const entry = this.#entry(gang.key)
     const state = gangState(gang, hold)
     if (state !== entry.state) this.#transition(gang, entry, state)
-    if (isWhole(gang)) entry.unbound = undefined
+    if (isWhole(gang)) entry.hindrance = undefined
     const leavers = [...(hold?.leavers.values() ?? [])].map(({ pod }) => pod)
     entry.reason = reasonFor(gang, { ...entry, leavers })
     entry.roomSince = this.#since(hold?.leavers.size === 0, entry.roomSince)
@@ -97,10 +100,20 @@ export class Journal {
   /** The API server did not bind a member. */
   unbound(pod: Pod, hold: Hold, message: string): void {
     const text = `member ${nameOf(pod)} could not be bound: ${message}`
-    this.#entry(hold.gang).unbound = text
+    this.#entry(hold.gang).hindrance = text
     const note = `plan ${hold.plan}: ${text}`
     this.#parts.recorder.record({ pod, type: 'Warning', reason: 'BindingRefused', action: 'Binding', note })
     this.#parts.revisit(hold.gang)
+  }
+
+  /** The API server keeps a planned member from going on; one event tells of it, whomever it hits next. */
+  hindered(pod: Pod, key: string, text: string): void {
+    const entry = this.#entry(key)
+    const note = `member ${nameOf(pod)} ${text}`
+    if (entry.hindrance === undefined)
+      this.#parts.recorder.record({ pod, type: 'Warning', reason: 'MemberHindered', action: 'Scheduling', note })
+    entry.hindrance = note
+    this.#parts.revisit(key)
   }
 
   expired(): void {
@@ -148,7 +161,7 @@ export class Journal {
       state: 'forming',
       reason: undefined,
       explanation: undefined,
-      unbound: undefined,
+      hindrance: undefined,
       waitingSince: undefined,
       roomSince: undefined,
       partialSince: undefined,
@@ -202,10 +215,13 @@ export class Journal {
 
 /** By the reason of the event; empty where there is nothing to say. */
 function remarksOn(gang: Gang): readonly (readonly [string, string])[] {
-  const { inactive, misread = '' } = gang
+  const { inactive, unknown, misread = '' } = gang
   const without = inactive.length === 0 ? '' : `not active yet, and without effect: ${inactive.join(', ')}`
+  const more = unknown.length > mostNamed ? ` and ${unknown.length - mostNamed} more` : ''
+  const strange = `muster knows no annotation ${unknown.slice(0, mostNamed).join(', ')}${more}; it is without effect`
   return [
     ['AnnotationNotActive', without],
+    ['AnnotationUnknown', unknown.length === 0 ? '' : strange],
     ['PriorityIgnored', misread],
     ['PlanIgnored', unreadRecord(gang) ?? '']
   ]

@@ -8,24 +8,24 @@ import { missing } from '../membership/quorum.ts'
 export type Known = {
   readonly state: GangState
   readonly explanation: Explanation | undefined
-  /** The last binding that the API server refused. */
-  readonly unbound: string | undefined
+  /** The last write for a member that the API server refused. */
+  readonly hindrance: string | undefined
   /** Who has to leave before the gang starts. */
   readonly leavers: readonly Pod[]
 }
 
 type Reason = (gang: Gang, known: Known) => string | undefined
 
-const waiting: Reason = (gang, { explanation }) => explanation?.message ?? formingReason(gang)
-const unbound: Reason = ({ namespace }, known) => known.unbound ?? leaving(namespace, known.leavers)
+const waiting: Reason = (gang, { explanation, hindrance }) => explanation?.message ?? hindrance ?? formingReason(gang)
+const begun: Reason = ({ namespace }, { hindrance, leavers }) => hindrance ?? leaving(namespace, leavers)
 
 const reasons: Readonly<Record<GangState, Reason>> = {
   refused: gang => gang.problem,
   forming: gang => formingReason(gang),
   waiting,
-  degraded: (gang, known) => known.unbound ?? waiting(gang, known),
-  planned: unbound,
-  binding: unbound,
+  degraded: (gang, known) => known.hindrance ?? waiting(gang, known),
+  planned: begun,
+  binding: begun,
   running: (gang, { explanation }) =>
     placeable(gang).length > 0 && explanation ? `surplus members wait: ${explanation.message}` : undefined,
   finished: () => undefined
