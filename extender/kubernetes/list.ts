@@ -2,9 +2,10 @@ import type { Clock } from '../clock.ts'
 import type { ApiServer } from './api-server.ts'
 import { retryAfterMs } from '../backoff.ts'
 import { causeOf } from './errors.ts'
-import type { Fields } from './fields.ts'
+import { type Fields, FieldTable } from './fields.ts'
 import { statusMessage } from '../json.ts'
-import { ListReader, type PageEnd } from './list-reader.ts'
+import { ListReader, type ListReaderOptions, type PageEnd } from './list-reader.ts'
+import { SharedParts } from './shared-parts.ts'
 import type { WireStream } from './transport.ts'
 
 export type ListRequest = {
@@ -41,16 +42,18 @@ const longestRefusal = 64 * 1024
  * Never throws; a token that expired between two pages is a failure as any other, after which the caller begins again.
  */
 export async function list(request: ListRequest): Promise<ListEnd> {
+  const { fields } = request
+  const how = { fields: fields && new FieldTable(fields), shares: new SharedParts() }
   let next: string | undefined
   for (;;) {
-    const page = await fetchPage(request, next)
+    const page = await fetchPage(request, how, next)
     if ('reason' in page) return page
     if (page.next === undefined) return { ok: true, resourceVersion: page.resourceVersion }
     next = page.next
   }
 }
 
-async function fetchPage(request: ListRequest, token?: string): Promise<PageEnd | Failure> {
+async function fetchPage(request: ListRequest, how: ListReaderOptions, token?: string): Promise<PageEnd | Failure> {
   const { api, clock, path, pageSize } = request
   const query = { ...request.query, limit: pageSize, continue: token }
   const controller = new AbortController()
@@ -61,7 +64,7 @@ async function fetchPage(request: ListRequest, token?: string): Promise<PageEnd 
   try {
     const { signal } = controller
     const stream = await api.stream({ method: 'GET', path, query, timeoutMs: pageTimeoutMs, signal })
-    return stream.status === 200 ? await read(stream, request) : await refused(stream)
+    return stream.status === 200 ? await read(stream, new ListReader(how), request) : await refused(stream)
   } catch (error) {
     return { ok: false, reason: causeOf(error), unreachable: true }
   } finally {
@@ -73,8 +76,7 @@ async function fetchPage(request: ListRequest, token?: string): Promise<PageEnd 
 }
 
 /** Other work runs between two chunks: a chunk is what we do in one go. */
-async function read({ chunks }: WireStream, { fields, onItems }: ListRequest): Promise<PageEnd | Failure> {
-  const reader = new ListReader({ fields })
+async function read({ chunks }: WireStream, reader: ListReader, { onItems }: ListRequest): Promise<PageEnd | Failure> {
   for await (const chunk of chunks) {
     const items = taken(() => reader.push(chunk))
     if ('reason' in items) return items
