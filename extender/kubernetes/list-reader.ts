@@ -59,13 +59,17 @@ export class ListReader {
     return this.#taken()
   }
 
+  /** Where the next page is to be had, as soon as that is known. */
+  get next(): string | undefined {
+    return text(object(this.#metadata).continue)
+  }
+
   /** Nothing comes any more: the objects that were not told yet, and what the page says about itself. */
   end(): PageEnd {
     this.#read()
-    const { resourceVersion, continue: next } = object(this.#metadata)
-    const version = text(resourceVersion)
+    const version = text(object(this.#metadata).resourceVersion)
     if (this.#stage !== this.#over || !this.#listed || version === undefined) throw noList()
-    return { items: this.#taken(), resourceVersion: version, next: text(next) }
+    return { items: this.#taken(), resourceVersion: version, next: this.next }
   }
 
   #taken(): readonly unknown[] {
