@@ -44,3 +44,21 @@ export class StringTable {
 /** Whoever writes whole books into labels and annotations has them alone. */
 const longest = 1_000
 const empty: ReadonlyMap<string, string> = new Map()
+
+/** What was made of a part of a JSON object, for as long as that is there: in lists, what is alike is the same part. */
+export class Made<K extends object, V extends object> {
+  readonly #make: (part: K) => V | undefined
+  readonly #made = new WeakMap<K, V>()
+
+  constructor(make: (part: K) => V | undefined) {
+    this.#make = make
+  }
+
+  of(part: K): V | undefined {
+    const known = this.#made.get(part)
+    if (known) return known
+    const made = this.#make(part)
+    if (made) this.#made.set(part, made)
+    return made
+  }
+}

@@ -1,10 +1,13 @@
-import { type Fields, FieldTable } from './fields.ts'
+import { FieldTable } from './fields.ts'
 import { object, text } from '../json.ts'
 import { incomplete, Pruner } from './pruner.ts'
+import { SharedParts } from './shared-parts.ts'
 
 export type ListReaderOptions = {
   /** What of each object is read; without it all. */
-  readonly fields?: Fields | undefined
+  readonly fields?: FieldTable | undefined
+  /** Those of other pages. */
+  readonly shares?: SharedParts
   /** An object of more bytes throws: no server that we can talk to sends one. */
   readonly limit?: number
 }
@@ -30,9 +33,9 @@ type Stage = (at: number, byte: number) => number
  * nobody asks for is ever whole in memory. Throws where the answer is no list.
  */
 export class ListReader {
-  readonly #fields: FieldTable | 'whole'
+  readonly #fields: FieldTable | undefined
   readonly #limit: number
-  readonly #pruner = new Pruner()
+  readonly #pruner: Pruner
   /** What has come and is not read yet stands from `#at` to `#end`. */
   #bytes = Buffer.alloc(0)
   #at = 0
@@ -43,8 +46,9 @@ export class ListReader {
   #metadata: unknown
   #found: unknown[] = []
 
-  constructor({ fields, limit = largest }: ListReaderOptions = {}) {
-    this.#fields = fields ? new FieldTable(fields) : 'whole'
+  constructor({ fields, shares = new SharedParts(), limit = largest }: ListReaderOptions = {}) {
+    this.#fields = fields
+    this.#pruner = new Pruner(shares)
     this.#limit = limit
   }
 
@@ -55,13 +59,17 @@ export class ListReader {
     return this.#taken()
   }
 
+  /** Where the next page is to be had, as soon as that is known. */
+  get next(): string | undefined {
+    return text(object(this.#metadata).continue)
+  }
+
   /** Nothing comes any more: the objects that were not told yet, and what the page says about itself. */
   end(): PageEnd {
     this.#read()
-    const { resourceVersion, continue: next } = object(this.#metadata)
-    const version = text(resourceVersion)
+    const version = text(object(this.#metadata).resourceVersion)
     if (this.#stage !== this.#over || !this.#listed || version === undefined) throw noList()
-    return { items: this.#taken(), resourceVersion: version, next: text(next) }
+    return { items: this.#taken(), resourceVersion: version, next: this.next }
   }
 
   #taken(): readonly unknown[] {
@@ -108,20 +116,21 @@ export class ListReader {
   #member: Stage = at => {
     const end = this.#pruner.string(at)
     if (end < 0) return incomplete
-    const part = this.#pruner.field(envelope, at, end)
+    const field = this.#pruner.field(envelope, at, end)
     const value = this.#pruner.afterColon(end)
     if (value < 0) return incomplete
-    if (part === items) return this.#items(value)
-    const after = part === undefined ? this.#pruner.skip(value) : this.#pruner.keep(value, part)
+    if (field === items) return this.#items(value)
+    const after = field === undefined ? this.#pruner.skip(value) : this.#pruner.keep(value, field.fields)
     if (after < 0) return incomplete
-    if (part !== undefined) this.#metadata = this.#pruner.take()
+    if (field !== undefined) this.#metadata = this.#pruner.take()
     return this.#went(this.#afterMember, after)
   }
 
   #item: Stage = at => {
-    const end = this.#pruner.keep(at, this.#bytes[at] === openBrace ? this.#fields : 'whole')
+    const fields = this.#bytes[at] === openBrace ? this.#fields : undefined
+    const end = this.#pruner.keep(at, fields)
     if (end < 0) return incomplete
-    this.#found.push(this.#pruner.take())
+    this.#found.push(this.#pruner.take(fields))
     return this.#went(this.#afterItem, end)
   }
 
@@ -134,7 +143,7 @@ export class ListReader {
       this.#listed = true
       return this.#went(this.#firstItem, at + 1)
     }
-    const end = this.#pruner.keep(at, 'whole')
+    const end = this.#pruner.keep(at)
     if (end < 0) return incomplete
     if (this.#pruner.take() !== null) throw noList()
     this.#listed = true

@@ -2,9 +2,10 @@ import type { Clock } from '../clock.ts'
 import type { ApiServer } from './api-server.ts'
 import { retryAfterMs } from '../backoff.ts'
 import { causeOf } from './errors.ts'
-import type { Fields } from './fields.ts'
+import { type Fields, FieldTable } from './fields.ts'
 import { statusMessage } from '../json.ts'
 import { ListReader, type PageEnd } from './list-reader.ts'
+import { SharedParts } from './shared-parts.ts'
 import type { WireStream } from './transport.ts'
 
 export type ListRequest = {
@@ -38,51 +39,110 @@ const longestRefusal = 64 * 1024
 
 /**
  * A consistent list in pages: without a resource version the server answers from a quorum, never from an old cache.
+ * Each page is asked for while the one before it is still read: the server's work and ours take turns otherwise.
  * Never throws; a token that expired between two pages is a failure as any other, after which the caller begins again.
  */
 export async function list(request: ListRequest): Promise<ListEnd> {
-  let next: string | undefined
+  const { fields } = request
+  const how = { fields: fields && new FieldTable(fields), shares: new SharedParts() }
+  const ahead = new Ahead(request)
+  let page = new Page(request)
   for (;;) {
-    const page = await fetchPage(request, next)
-    if ('reason' in page) return page
-    if (page.next === undefined) return { ok: true, resourceVersion: page.resourceVersion }
-    next = page.next
+    const end = await page.read(new ListReader(how), token => ahead.ask(token))
+    if ('reason' in end || end.next === undefined) {
+      ahead.giveUp()
+      return 'reason' in end ? end : { ok: true, resourceVersion: end.resourceVersion }
+    }
+    page = ahead.take(end.next)
   }
 }
 
-async function fetchPage(request: ListRequest, token?: string): Promise<PageEnd | Failure> {
-  const { api, clock, path, pageSize } = request
-  const query = { ...request.query, limit: pageSize, continue: token }
-  const controller = new AbortController()
-  const abort = (): void => controller.abort()
-  if (request.signal.aborted) abort()
-  request.signal.addEventListener('abort', abort)
-  const cancel = clock.after(pageTimeoutMs, abort)
-  try {
-    const { signal } = controller
-    const stream = await api.stream({ method: 'GET', path, query, timeoutMs: pageTimeoutMs, signal })
-    return stream.status === 200 ? await read(stream, request) : await refused(stream)
-  } catch (error) {
-    return { ok: false, reason: causeOf(error), unreachable: true }
-  } finally {
-    cancel()
-    request.signal.removeEventListener('abort', abort)
-    // Also closes a connection on which more would come.
-    abort()
+/** The page that is asked for already. */
+class Ahead {
+  readonly #request: ListRequest
+  #page: Page | undefined
+
+  constructor(request: ListRequest) {
+    this.#request = request
+  }
+
+  ask(token: string): void {
+    this.#page ??= new Page(this.#request, token)
+  }
+
+  /** The page of that token, asked for now if it was not. */
+  take(token: string): Page {
+    const page = this.#page?.token === token ? this.#page : undefined
+    if (!page) this.giveUp()
+    this.#page = undefined
+    return page ?? new Page(this.#request, token)
+  }
+
+  giveUp(): void {
+    this.#page?.close()
+    this.#page = undefined
   }
 }
 
-/** Other work runs between two chunks: a chunk is what we do in one go. */
-async function read({ chunks }: WireStream, { fields, onItems }: ListRequest): Promise<PageEnd | Failure> {
-  const reader = new ListReader({ fields })
-  for await (const chunk of chunks) {
-    const items = taken(() => reader.push(chunk))
-    if ('reason' in items) return items
-    if (items.length > 0) onItems(items)
+/** One page, asked for at once. */
+class Page {
+  /** Where it is to be had; undefined for the first. */
+  readonly token: string | undefined
+  readonly #request: ListRequest
+  readonly #controller = new AbortController()
+  readonly #stream: Promise<WireStream>
+  readonly #abort = (): void => this.#controller.abort()
+
+  constructor(request: ListRequest, token?: string) {
+    this.#request = request
+    this.token = token
+    const { api, path, pageSize, signal } = request
+    if (signal.aborted) this.#abort()
+    signal.addEventListener('abort', this.#abort)
+    const query = { ...request.query, limit: pageSize, continue: token }
+    const ask = { method: 'GET', path, query, timeoutMs: pageTimeoutMs, signal: this.#controller.signal } as const
+    this.#stream = api.stream(ask)
+    // Whoever reads the page hears of it.
+    this.#stream.catch(() => {})
   }
-  const end = taken(() => reader.end())
-  if ('items' in end && end.items.length > 0) onItems(end.items)
-  return end
+
+  /** Reads it to its end. The callback is told where the next one is to be had, perhaps more than once. */
+  async read(reader: ListReader, onNext: (token: string) => void): Promise<PageEnd | Failure> {
+    const cancel = this.#request.clock.after(pageTimeoutMs, this.#abort)
+    try {
+      const stream = await this.#stream
+      return stream.status === 200 ? await this.#objects(stream, reader, onNext) : await refused(stream)
+    } catch (error) {
+      return { ok: false, reason: causeOf(error), unreachable: true }
+    } finally {
+      cancel()
+      this.close()
+    }
+  }
+
+  /** Also closes a connection on which more would come. */
+  close(): void {
+    this.#request.signal.removeEventListener('abort', this.#abort)
+    this.#abort()
+  }
+
+  /** Other work runs between two chunks: a chunk is what we do in one go. */
+  async #objects(
+    { chunks }: WireStream,
+    reader: ListReader,
+    onNext: (token: string) => void
+  ): Promise<PageEnd | Failure> {
+    const { onItems } = this.#request
+    for await (const chunk of chunks) {
+      const items = taken(() => reader.push(chunk))
+      if ('reason' in items) return items
+      if (reader.next !== undefined) onNext(reader.next)
+      if (items.length > 0) onItems(items)
+    }
+    const end = taken(() => reader.end())
+    if ('items' in end && end.items.length > 0) onItems(end.items)
+    return end
+  }
 }
 
 /** What makes no sense is no reason to doubt that the server is there. */

@@ -1,6 +1,6 @@
 import { amountOf } from '../../policies/quantity.ts'
 import type { Controller, Node, Pod, Resources, Scheduled, Taint } from '../../policies/types.ts'
-import { StringTable } from './intern.ts'
+import { Made, StringTable } from './intern.ts'
 import { isInTree, repelsOthers } from './in-tree.ts'
 import { isManaged } from './managed.ts'
 import { integer, type Json, object, objects, text } from '../json.ts'
@@ -20,6 +20,12 @@ const phases = ['Pending', 'Running', 'Succeeded', 'Failed', 'Unknown'] as const
 /** What the API server makes of an absent grace period. */
 const usualGraceSeconds = 30
 const always = (): boolean => true
+const nothing: readonly never[] = Object.freeze([])
+const none: ReadonlyMap<string, string> = new Map()
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : nothing
+}
 
 /** Our own keys and the two plain ones; the rest is dropped at the door. */
 function keepOwnKeys(key: string): boolean {
@@ -33,10 +39,13 @@ function keepOwnKeys(key: string): boolean {
 export class Projector {
   readonly #strings = new StringTable()
   readonly #shapes = new ShapeTable()
-  readonly #keepAnnotation: (key: string) => boolean
+  readonly #labels = new Made((json: Json) => this.#strings.map(json, always))
+  readonly #annotations: Made<Json, ReadonlyMap<string, string>>
+  readonly #controllers = new Made((owners: readonly unknown[]) => this.#controllerOf(owners))
+  readonly #scheduled = new Made((conditions: readonly unknown[]) => this.#scheduledOf(conditions))
 
   constructor({ keepAnnotation = keepOwnKeys }: ProjectorOptions = {}) {
-    this.#keepAnnotation = keepAnnotation
+    this.#annotations = new Made(json => this.#strings.map(json, keepAnnotation))
   }
 
   readonly pod = (json: Json): Pod => {
@@ -56,17 +65,17 @@ export class Projector {
       startedAt: millis(status.startTime),
       graceMs: (integer(spec.terminationGracePeriodSeconds) ?? usualGraceSeconds) * 1000,
       preempts: spec.preemptionPolicy !== 'Never',
-      gates: objects(spec.schedulingGates).flatMap(gate => this.#optional(gate.name) ?? []),
+      gates: this.#gates(spec),
       nodeName: this.#optional(spec.nodeName),
       nominatedNodeName: this.#optional(status.nominatedNodeName),
-      scheduled: this.#scheduled(status),
+      scheduled: this.#scheduled.of(listOf(status.conditions)),
       native: isNative(spec),
       inTree: isInTree(spec),
       repels: repelsOthers(spec),
       managed: isManaged(spec),
-      controller: this.#controllerOf(metadata),
-      labels: this.#strings.map(object(metadata.labels), always),
-      annotations: this.#strings.map(object(metadata.annotations), this.#keepAnnotation),
+      controller: this.#controllers.of(listOf(metadata.ownerReferences)),
+      labels: this.#labels.of(object(metadata.labels)) ?? none,
+      annotations: this.#annotations.of(object(metadata.annotations)) ?? none,
       shape: this.#shapes.of(json)
     }
   }
@@ -81,7 +90,7 @@ export class Projector {
       labels: this.#strings.map(object(metadata.labels), always),
       taints: objects(spec.taints).map(taint => this.#taint(taint)),
       unschedulable: spec.unschedulable === true,
-      ready: (conditionOf(status, 'Ready')?.status ?? 'True') === 'True',
+      ready: (conditionOf(status.conditions, 'Ready')?.status ?? 'True') === 'True',
       allocatable: this.#amounts(object(status.allocatable))
     }
   }
@@ -118,8 +127,13 @@ export class Projector {
     return { key: key ?? '', value: value ?? '', effect: effect ?? '' }
   }
 
-  #scheduled(status: Json): Scheduled | undefined {
-    const condition = conditionOf(status, 'PodScheduled')
+  #gates(spec: Json): readonly string[] {
+    const gates = objects(spec.schedulingGates)
+    return gates.length === 0 ? nothing : gates.flatMap(gate => this.#optional(gate.name) ?? [])
+  }
+
+  #scheduledOf(conditions: readonly unknown[]): Scheduled | undefined {
+    const condition = conditionOf(conditions, 'PodScheduled')
     if (!condition) return undefined
     const { status: state, reason, message } = condition
     return {
@@ -129,8 +143,8 @@ export class Projector {
     }
   }
 
-  #controllerOf(metadata: Json): Controller | undefined {
-    const owner = objects(metadata.ownerReferences).find(reference => reference.controller === true)
+  #controllerOf(owners: readonly unknown[]): Controller | undefined {
+    const owner = objects(owners).find(reference => reference.controller === true)
     const [kind, name, uid] = [owner?.kind, owner?.name, owner?.uid].map(part => this.#optional(part))
     return kind !== undefined && name !== undefined && uid !== undefined ? { kind, name, uid } : undefined
   }
@@ -147,8 +161,8 @@ function millis(timestamp: unknown): number | undefined {
   return Number.isNaN(parsed) ? undefined : parsed
 }
 
-function conditionOf(status: Json, type: string): Json | undefined {
-  return objects(status.conditions).find(condition => condition.type === type)
+function conditionOf(conditions: unknown, type: string): Json | undefined {
+  return objects(conditions).find(condition => condition.type === type)
 }
 
 /** `schedulingGroup` since 1.36, `workloadRef` in 1.35. */

@@ -1,7 +1,9 @@
-import type { FieldTable } from './fields.ts'
+import type { Field, FieldTable } from './fields.ts'
+import type { SharedParts } from './shared-parts.ts'
 
 const [quote, backslash, colon, comma] = [0x22, 0x5c, 0x3a, 0x2c]
 const [openBrace, closeBrace, openBracket, closeBracket] = [0x7b, 0x7d, 0x5b, 0x5d]
+const zero = 0x30
 /** Brackets and braces differ in this bit alone. */
 const bracketBit = 0x20
 /** Shorter pieces are copied faster by hand. */
@@ -22,6 +24,13 @@ export class Pruner {
   #size = 0
   /** The last string had a backslash in it. */
   #escaped = false
+  readonly #shares: SharedParts
+  /** In lists, and in what is shared, nothing is shared. */
+  #plain = 0
+
+  constructor(shares: SharedParts) {
+    this.#shares = shares
+  }
 
   /** Reads from these bytes, up to `end`, from now on. */
   from(bytes: Uint8Array, end: number): void {
@@ -29,16 +38,20 @@ export class Pruner {
     this.#end = end
   }
 
-  /** The value that was kept last; throws a SyntaxError where it is no JSON. */
-  take(): unknown {
-    return JSON.parse(this.#kept.toString('utf8', 0, this.#size))
+  /** The value that was kept last, by the same fields; throws a SyntaxError where it is no JSON. */
+  take(fields?: FieldTable): unknown {
+    const value: unknown = JSON.parse(this.#kept.toString('utf8', 0, this.#size))
+    if (fields) this.#shares.restore(value, fields.shared)
+    return value
   }
 
-  /** Keeps of the value at `at` what `fields` names; answers where it ends, or `incomplete`. Throws where it is no JSON. */
-  keep(at: number, fields: FieldTable | 'whole'): number {
+  /** Keeps of the value at `at` these fields, or all; answers where it ends, or `incomplete`. Throws where it is no JSON. */
+  keep(at: number, fields?: FieldTable): number {
     this.#size = 0
-    // What is kept is never longer than what is read.
-    if (this.#kept.length < this.#end - at) this.#kept = Buffer.allocUnsafe(this.#end - at)
+    this.#plain = 0
+    // What is kept is never longer than what is read, but for the numbers of shared parts that are shorter than they.
+    const enough = 2 * (this.#end - at)
+    if (this.#kept.length < enough) this.#kept = Buffer.allocUnsafe(enough)
     return this.#value(at, fields)
   }
 
@@ -74,7 +87,7 @@ export class Pruner {
   }
 
   /** The field whose name is the string that was read last, from `at` to `end`. */
-  field(fields: FieldTable, at: number, end: number): FieldTable | 'whole' | undefined {
+  field(fields: FieldTable, at: number, end: number): Field | undefined {
     if (!this.#escaped) return fields.at(this.#bytes, at + 1, end - 1)
     const text = Buffer.from(this.#bytes.subarray(at, end)).toString()
     return fields.named(JSON.parse(text) as string)
@@ -89,9 +102,9 @@ export class Pruner {
     return value < this.#end ? value : incomplete
   }
 
-  #value(at: number, fields: FieldTable | 'whole'): number {
+  #value(at: number, fields: FieldTable | undefined): number {
     if (at >= this.#end) return incomplete
-    if (fields !== 'whole') {
+    if (fields) {
       if (this.#bytes[at] === openBrace) return this.#object(at, fields)
       if (this.#bytes[at] === openBracket) return this.#list(at, fields)
     }
@@ -118,14 +131,31 @@ export class Pruner {
   #member(at: number, fields: FieldTable, begun: number): number {
     const end = this.string(at)
     if (end < 0) return incomplete
-    const part = this.field(fields, at, end)
+    const field = this.field(fields, at, end)
     const value = this.afterColon(end)
     if (value < 0) return incomplete
-    if (part === undefined) return this.skip(value)
+    if (field === undefined) return this.skip(value)
     if (this.#size > begun) this.#put(comma)
     this.#copied(at, end)
     this.#put(colon)
-    return this.#value(value, part)
+    return field.isShared && this.#plain === 0 ? this.#shared(value, field) : this.#value(value, field.fields)
+  }
+
+  #shared(at: number, field: Field): number {
+    const from = this.#size
+    this.#plain += 1
+    const end = this.#value(at, field.fields)
+    this.#plain -= 1
+    if (end < 0) return incomplete
+    const number = this.#shares.numberOf(this.#kept, from, this.#size)
+    this.#size = from
+    this.#digits(number)
+    return end
+  }
+
+  #digits(number: number): void {
+    if (number >= 10) this.#digits(Math.floor(number / 10))
+    this.#put(zero + (number % 10))
   }
 
   /** Lists in lists are no lists of objects: they are kept as they are. */
@@ -133,13 +163,17 @@ export class Pruner {
     this.#put(openBracket)
     let here = this.next(at + 1)
     if (this.#bytes[here] === closeBracket && here < this.#end) return this.#closed(here)
+    this.#plain += 1
     for (;;) {
       if (here >= this.#end) return incomplete
-      here = this.#value(here, this.#bytes[here] === openBrace ? fields : 'whole')
+      here = this.#value(here, this.#bytes[here] === openBrace ? fields : undefined)
       if (here < 0) return incomplete
       here = this.next(here)
       if (here >= this.#end) return incomplete
-      if (this.#bytes[here] === closeBracket) return this.#closed(here)
+      if (this.#bytes[here] === closeBracket) {
+        this.#plain -= 1
+        return this.#closed(here)
+      }
       if (this.#bytes[here] !== comma) throw malformed()
       this.#put(comma)
       here = this.next(here + 1)
@@ -173,8 +207,7 @@ export class Pruner {
     for (let here = at; here < end; here += 1) {
       const byte = bytes[here] ?? 0
       if (byte === quote) {
-        here = this.string(here) - 1
-        if (here < 0) return incomplete
+        here = closingQuote(bytes, here + 1, end)
       } else if ((byte | bracketBit) === openBrace) depth += 1
       else if ((byte | bracketBit) === closeBrace) {
         depth -= 1
@@ -191,6 +224,17 @@ export class Pruner {
     if (here === at) throw malformed()
     return here < this.#end ? here : incomplete
   }
+}
+
+/** Where the string that begins at `at` ends, or `end`. */
+function closingQuote(bytes: Uint8Array, at: number, end: number): number {
+  let here = at
+  for (; here < end; here += 1) {
+    const byte = bytes[here]
+    if (byte === quote) return here
+    if (byte === backslash) here += 1
+  }
+  return here
 }
 
 function isSpace(byte: number | undefined): boolean {

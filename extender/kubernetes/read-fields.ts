@@ -1,7 +1,8 @@
-import type { Fields } from './fields.ts'
+import { type Fields, Shared } from './fields.ts'
 import { placeless } from './in-tree.ts'
 
 const whole = 'whole'
+const alike = new Shared(whole)
 
 /** By which the cache tells objects and their versions apart. */
 export const identity = { namespace: whole, name: whole, uid: whole, resourceVersion: whole } as const
@@ -14,21 +15,21 @@ const condition: Fields = { type: whole, status: whole, reason: whole, message: 
 export const podFields: Fields = {
   metadata: {
     ...identity,
-    ...{ creationTimestamp: whole, deletionTimestamp: whole, labels: whole, annotations: whole },
-    ownerReferences: { controller: whole, kind: whole, name: whole, uid: whole }
+    ...{ creationTimestamp: whole, deletionTimestamp: whole, labels: alike, annotations: alike },
+    ownerReferences: new Shared({ controller: whole, kind: whole, name: whole, uid: whole })
   },
   spec: {
     ...{ schedulerName: whole, nodeName: whole, priority: whole, preemptionPolicy: whole, schedulingGates: whole },
     ...{ schedulingGroup: {}, workloadRef: {}, terminationGracePeriodSeconds: whole },
-    ...{ nodeSelector: whole, affinity: whole, tolerations: whole, topologySpreadConstraints: whole },
+    ...{ nodeSelector: alike, affinity: alike, tolerations: alike, topologySpreadConstraints: alike },
     ...{ resources: whole, resourceClaims: {}, overhead: whole },
-    ...{ containers: container, initContainers: container },
-    volumes: Object.fromEntries(placeless.map(kind => [kind, {}]))
+    ...{ containers: new Shared(container), initContainers: new Shared(container) },
+    volumes: new Shared(Object.fromEntries(placeless.map(kind => [kind, {}])))
   },
   status: {
-    ...{ phase: whole, startTime: whole, nominatedNodeName: whole, conditions: condition },
+    ...{ phase: whole, startTime: whole, nominatedNodeName: whole, conditions: new Shared(condition) },
     ...{ resize: whole, resources: whole, allocatedResources: whole },
-    ...{ containerStatuses: containerStatus, initContainerStatuses: containerStatus }
+    ...{ containerStatuses: new Shared(containerStatus), initContainerStatuses: new Shared(containerStatus) }
   }
 }
 
@@ -36,7 +37,7 @@ export const podFields: Fields = {
 export const nodeFields: Fields = {
   metadata: { ...identity, labels: whole },
   spec: { taints: { key: whole, value: whole, effect: whole }, unschedulable: whole },
-  status: { allocatable: whole, conditions: { type: whole, status: whole } }
+  status: { allocatable: alike, conditions: new Shared({ type: whole, status: whole }) }
 }
 
 /** What `Projector.controller` reads: not the template, which is the most of it. */

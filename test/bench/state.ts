@@ -1,6 +1,7 @@
 /**
  * How `muster serve` takes over a large cluster: 5,000 nodes and 50,000 pods from an API server that has its pages ready.
- * The server runs in this process, muster in one of its own.
+ * The server runs in this process, muster in one of its own, with the options of Node that it is installed with. The
+ * first round fills the cache of compiled code, where it is not filled yet.
  */
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -14,7 +15,11 @@ import { Exposition } from './scheduler/exposition.ts'
 import { type Spread, spread } from './scheduler/statistics.ts'
 
 const [nodes, pods, rounds] = [5_000, 50_000, 5]
-const cli = join(import.meta.dirname, '..', '..', 'extender', 'cli', 'muster.ts')
+const root = join(import.meta.dirname, '..', '..')
+const cli = join(root, 'extender', 'cli', 'muster.ts')
+/** As it is installed. */
+const [, options = ''] =
+  /NODE_OPTIONS\n\s+value: (.*)/.exec(readFileSync(join(root, 'manifests', 'base', 'deployment.yaml'), 'utf8')) ?? []
 
 type Sync = {
   /** From its first request until it is ready. */
@@ -59,6 +64,7 @@ async function sync(server: Collections, dir: string): Promise<Sync> {
   const muster = new ManagedProcess({
     ...{ name: 'muster', command: process.execPath, logFile: join(dir, 'muster.log'), startTimeout: 120_000 },
     args: [cli, 'serve', '--kubeconfig', kubeconfig, ...listen],
+    env: { NODE_OPTIONS: options },
     ready: () => answers(`${url}/readyz`)
   })
   server.firstRequest = undefined

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import * as fc from 'fast-check'
 import t from 'tap'
-import type { Fields } from '../../extender/kubernetes/fields.ts'
+import { type Fields, FieldTable, Shared } from '../../extender/kubernetes/fields.ts'
 import { ListReader, type ListReaderOptions } from '../../extender/kubernetes/list-reader.ts'
 
 /** What the reader makes of a body that comes in pieces of these sizes, over and over. */
@@ -19,7 +19,8 @@ function read(body: string | Uint8Array, sizes: readonly number[], options: List
 }
 
 /** What is left of a value when only those fields are read. */
-function pruned(value: unknown, fields: Fields | 'whole'): unknown {
+function pruned(value: unknown, part: Fields[string]): unknown {
+  const fields = part instanceof Shared ? part.part : part
   if (fields === 'whole' || typeof value !== 'object' || value === null) return value
   if (Array.isArray(value)) return value.map(one => (Array.isArray(one) ? one : pruned(one, fields)))
   const kept = Object.entries(value).flatMap(([name, part]): [string, unknown][] => {
@@ -30,20 +31,22 @@ function pruned(value: unknown, fields: Fields | 'whole'): unknown {
 }
 
 const fields: Fields = {
-  metadata: { name: 'whole', labels: 'whole' },
-  spec: { a: {}, b: { c: 'whole' } },
-  'grün"': 'whole'
+  metadata: { name: 'whole', labels: new Shared('whole') },
+  spec: { a: {}, bee: new Shared({ c: 'whole' }), 'grün"': 'whole' },
+  other: new Shared({ a: new Shared('whole'), name: 'whole' })
 }
+const table = new FieldTable(fields)
 const names = [
   'metadata',
   'name',
   'labels',
   'spec',
   'a',
-  'b',
+  'bee',
   'c',
   'grün"',
   'other',
+  'unread',
   '',
   'metadat',
   '\\',
@@ -65,7 +68,7 @@ const metadata = { resourceVersion: '7', continue: 'token', remainingItemCount: 
 /** As JSON with those spaces in it, and names of fields now and then with escapes. */
 function written(value: unknown, space: string, escaped: boolean): string {
   const text = JSON.stringify(value, undefined, space)
-  return escaped ? text.replaceAll('metadata', '\\u006det\\u0061data').replaceAll('"b"', '"\\u0062"') : text
+  return escaped ? text.replaceAll('metadata', '\\u006det\\u0061data').replaceAll('"bee"', '"b\\u0065e"') : text
 }
 
 t.test(
@@ -81,14 +84,47 @@ t.test(
         (items, borders, space, some, escaped) => {
           const body = written({ kind: 'List', metadata, items, after: [items] }, space, escaped)
           const want = (JSON.parse(body) as { items: unknown[] }).items
-          const found = read(body, borders, some ? { fields } : {})
+          const found = read(body, borders, some ? { fields: table } : {})
           const wanted = some ? want.map(item => (Array.isArray(item) ? item : pruned(item, fields))) : want
           return isDeepStrictEqual(found, { items: wanted, resourceVersion: '7', next: 'token' })
         }
-      )
+      ),
+      { numRuns: 500 }
     )
   }
 )
+
+t.test('a field that stands twice counts as it stands last, as for JSON.parse', async t => {
+  const objects = [
+    '{"spec":{"bee":{"c":1}},"spec":{"a":{}}}',
+    '{"metadata":{"labels":7,"labels":{"x":1}}}',
+    '{"other":0,"other":[3]}'
+  ]
+  const page = `{"metadata":{"resourceVersion":"7"},"items":[${objects.join()}]}`
+  t.strictSame(
+    read(page, [9], { fields: table }).items,
+    objects.map(each => JSON.parse(each) as unknown)
+  )
+})
+
+t.test('what is alike in many objects is the same object in all of them', async t => {
+  const [a, b] = read(
+    '{"metadata":{"resourceVersion":"7"},"items":[{"spec":{"bee":{"c":[1]}}},{"spec":{"bee":{"x":2,"c":[1]}}}]}',
+    [9],
+    {
+      fields: table
+    }
+  ).items as { spec: { bee: object } }[]
+  t.strictSame(a, { spec: { bee: { c: [1] } } })
+  t.equal(a?.spec.bee, b?.spec.bee)
+})
+
+t.test('of parts that are never alike only so many are remembered, and all are read', async t => {
+  const items = Array.from({ length: 120_000 }, (_, index) => ({ spec: { bee: { c: index } } }))
+  const body = JSON.stringify({ metadata: { resourceVersion: '7' }, items })
+  const found = read(body, [65_536], { fields: table }).items
+  t.ok(isDeepStrictEqual(found, items))
+})
 
 t.test('the members of a page may stand in any order, and objects come before the page has ended', async t => {
   const reader = new ListReader()
@@ -125,20 +161,20 @@ const noLists: Record<string, string> = {
   'a comma too few': '{"metadata":{"resourceVersion":"7"} "items":[]}',
   'a member without a value': '{"metadata":{"resourceVersion":"7"},"items":[{"metadata"}]}',
   'a name that is a number': '{"metadata":{"resourceVersion":"7"},"items":[{1:2}]}',
-  'a word that is none': '{"metadata":{"resourceVersion":"7"},"items":[{"spec":{"b":{"c":tru}}}]}',
+  'a word that is none': '{"metadata":{"resourceVersion":"7"},"items":[{"spec":{"bee":{"c":tru}}}]}',
   'an escape that is none': '{"metadata":{"resourceVersion":"7"},"items":[{"\\x":1}]}',
   'brackets that do not fit': '{"metadata":{"resourceVersion":"7"},"items":[{"metadata":{"name":[}}}]}'
 }
 for (const [name, body] of Object.entries(noLists)) {
   t.test(`${name} is no list`, async t => {
-    t.throws(() => read(body, [7], { fields }), SyntaxError)
-    t.throws(() => read(body, [1000], { fields }), SyntaxError)
+    t.throws(() => read(body, [7], { fields: table }), SyntaxError)
+    t.throws(() => read(body, [1000], { fields: table }), SyntaxError)
   })
 }
 
 function refused(body: Uint8Array, borders: readonly number[]): boolean {
   try {
-    read(body, borders, { fields, limit: 200 })
+    read(body, borders, { fields: table, limit: 200 })
     return false
   } catch (error) {
     if (error instanceof SyntaxError || error instanceof RangeError) return true
@@ -163,17 +199,19 @@ t.test('bytes of anybody are a list or an error of ours', async t => {
 /** A page with these members in its first object. */
 const body = (part: string): string => `{"metadata":{"resourceVersion":"7"},"items":[{${part}}]}`
 
-const long = (size: number): string => body(`"other":"${'x'.repeat(size)}"},{"spec":{"a":1}`)
+const long = (size: number): string => body(`"unread":"${'x'.repeat(size)}"},{"spec":{"a":1}`)
 
 t.test('nesting without end costs no stack', async t => {
   const deep = 200_000
   const nested = '['.repeat(deep) + ']'.repeat(deep)
-  t.strictSame(read(body(`"other":${nested},"spec":{"a":{}}`), [65_536], { fields }).items, [{ spec: { a: {} } }])
-  t.throws(() => read(body(`"spec":{"a":${'['.repeat(deep)}`), [65_536], { fields }), SyntaxError)
+  t.strictSame(read(body(`"unread":${nested},"spec":{"a":{}}`), [65_536], { fields: table }).items, [
+    { spec: { a: {} } }
+  ])
+  t.throws(() => read(body(`"spec":{"a":${'['.repeat(deep)}`), [65_536], { fields: table }), SyntaxError)
 })
 
 t.test('an object of more bytes than anybody sends is refused, however it comes', async t => {
-  t.strictSame(read(long(900), [100], { fields, limit: 1_000 }).items, [{}, { spec: { a: 1 } }])
-  t.throws(() => read(long(5_000), [100], { fields, limit: 1_000 }), RangeError)
+  t.strictSame(read(long(900), [100], { fields: table, limit: 1_000 }).items, [{}, { spec: { a: 1 } }])
+  t.throws(() => read(long(5_000), [100], { fields: table, limit: 1_000 }), RangeError)
   t.throws(() => read(`{"metadata":${' '.repeat(3_000)}{`, [1_500], { limit: 1_000 }), RangeError)
 })

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Json } from '../../extender/json.ts'
-import type { Fields } from '../../extender/kubernetes/fields.ts'
+import { type Fields, FieldTable, Shared } from '../../extender/kubernetes/fields.ts'
 import { ListReader } from '../../extender/kubernetes/list-reader.ts'
 import { Projector } from '../../extender/kubernetes/projections.ts'
 import { controllerFields, nodeFields, podFields } from '../../extender/kubernetes/read-fields.ts'
@@ -22,16 +22,16 @@ function covers(fields: Fields, path: string): boolean {
   let part: Fields | 'whole' = fields
   for (const name of path.split('.').filter(each => each !== '')) {
     if (part === 'whole') return true
-    const next: Fields | 'whole' | undefined = Object.hasOwn(part, name) ? part[name] : undefined
+    const next: Fields[string] | undefined = Object.hasOwn(part, name) ? part[name] : undefined
     if (next === undefined) return false
-    part = next
+    part = next instanceof Shared ? next.part : next
   }
   return true
 }
 
 /** As a list shows it. */
 function listed(json: Json, fields: Fields): Json {
-  const reader = new ListReader({ fields })
+  const reader = new ListReader({ fields: new FieldTable(fields) })
   const body = JSON.stringify({ metadata: { resourceVersion: '1' }, items: [json] })
   return [...reader.push(Buffer.from(body)), ...reader.end().items][0] as Json
 }

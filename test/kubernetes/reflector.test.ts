@@ -277,6 +277,35 @@ t.test('a token that expires in mid-list begins the list again', async t => {
   )
 })
 
+t.test('the next page is asked for while this one is on its way, and given up with it', async t => {
+  const [head, tail] = ['{"metadata":{"resourceVersion":"10","continue":"more"},"items":[', ']}']
+  const firsts: Reply[] = []
+  let given = 0
+  const { reflector, clock, told, lists } = await rig(
+    t,
+    scripted((reply, received) => {
+      if (!received.query.has('continue')) {
+        firsts.push(reply)
+        reply.raw(head)
+      } else if (firsts.length > 1) reply.list('10', [pod('b', 6)])
+      else reply.response.on('close', () => void (given += 1))
+    }, quiet)
+  )
+  reflector.start()
+  await clock.settled(() => lists().length === 2)
+  firsts[0]!.reset()
+  await clock.settled(() => given === 1)
+  await clock.until(() => lists().length === 4)
+  t.strictSame(told, [], 'nothing is complete yet')
+  firsts[1]!.raw(JSON.stringify(pod('a', 5)) + tail).end()
+  await reflector.whenSynced()
+  t.strictSame(told, ['replace a/uid-a b/uid-b'])
+  t.strictSame(
+    lists().map(request => request.query.get('continue')),
+    [null, 'more', null, 'more']
+  )
+})
+
 t.test('429 waits as long as the server asks, but not for ever', async t => {
   let turn = 0
   const { reflector, clock, lists } = await rig(
