@@ -1,6 +1,7 @@
 import type { KubeObject } from '../../extender/embedded/store/objects.ts'
 import { object } from '../../extender/json.ts'
 import { appOf, coresOf, type GangSpec, gangNameOf, isStanding, nodeOf, priorities, priorityOf } from './cluster.ts'
+import { fates } from './faults.ts'
 import type { Process } from './process.ts'
 import { timing } from './timing.ts'
 import { crashPoints } from './traps.ts'
@@ -57,8 +58,11 @@ const blows: Happenings = {
   }
 }
 
-/** Where each pair has a machine of its own. */
-const ofMachines: Happenings = { 'a wall clock jumps': { weight: 3, happen: jumpClock } }
+/** Where a lease says who leads, each pair on a machine of its own. */
+const ofLeases: Happenings = {
+  'a wall clock jumps': { weight: 3, happen: jumpClock },
+  'a binding goes wrong': { weight: 5, happen: spoilBinding }
+}
 
 /** Accidents from outside. */
 const accidents: Happenings = {
@@ -84,7 +88,7 @@ const happenings: Readonly<Record<Weather, Happenings>> = {
 
 /** One thing that happens. */
 export function happen(world: World, weather: Weather): void {
-  const more = { ...(world.hard && blows), ...(world.hasLease && ofMachines) }
+  const more = { ...(world.hard && blows), ...(world.hasLease && ofLeases) }
   const all = Object.entries({ ...happenings[weather], ...(weather !== 'fair' && more) })
   let at = world.chance.next() * all.reduce((sum, [, { weight }]) => sum + weight, 0)
   for (const [name, { weight, happen: begin }] of all) {
@@ -185,6 +189,15 @@ function stopAtBinding({ traps, clock, chance, journal, pairs }: World): void {
     journal.sees('muster stopped past a deadline')
     const until = oldest.arrivedAt + timing.bindTimeoutMs + chance.between(-1_100, 100)
     muster.process.stop(until - clock.now(), chance.is(0.5))
+  })
+}
+
+/** In any of the ways in which a request can. */
+function spoilBinding({ traps, faults, chance, journal }: World): void {
+  const fate = chance.one([...fates, 'conflict', 'forbidden'] as const)
+  traps.atBinding(() => {
+    journal.sees('binding gone wrong on purpose')
+    faults.next = fate
   })
 }
 

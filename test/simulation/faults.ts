@@ -24,7 +24,7 @@ export type Fate =
   /** 403: a quota's webhook, or a right that is missing for a while. */
   | 'forbidden'
 
-const fates = ['not sent', 'lost before', 'lost after', 'late', 'stuck', 'twice', 'busy', 'broken'] as const
+export const fates = ['not sent', 'lost before', 'lost after', 'late', 'stuck', 'twice', 'busy', 'broken'] as const
 
 /** How hostile the world is now; the healed one is calm. */
 export class Faults {
@@ -39,6 +39,8 @@ export class Faults {
   lagMs = 20
   /** The longest time that a request is under way each way, in milliseconds. */
   latencyMs = 10
+  /** How the next request ends, whatever the weather. */
+  next: Fate | undefined
   /** The API server is restarted, or cut off: nobody reaches it. */
   away = false
 
@@ -47,7 +49,7 @@ export class Faults {
   }
 
   calm(): void {
-    Object.assign(this, { requests: 0, calls: 0, writes: 0, lagMs: 20, latencyMs: 10, away: false })
+    Object.assign(this, { requests: 0, calls: 0, writes: 0, lagMs: 20, latencyMs: 10, away: false, next: undefined })
   }
 
   /** A new weather. */
@@ -62,6 +64,9 @@ export class Faults {
 
   fate(write: boolean): Fate {
     const chance = this.#chance
+    const { next } = this
+    this.next = undefined
+    if (next) return next
     if (this.away) return chance.is(0.7) ? 'not sent' : 'lost before'
     if (!chance.is(this.requests)) return 'answered'
     if (write && chance.is(0.15)) return chance.is(0.5) ? 'conflict' : 'forbidden'

@@ -303,13 +303,15 @@ export class Invariants {
       const record = this.#recordOf(report)
       if (!record) continue
       this.#parts.journal.sees('crash of a begun gang taken over')
+      // Others that have begun may have taken the room, or be first to find it again.
+      if (begun.length > 1) continue
       const open = report.members.filter(({ node, state }) => node === null && openStates.has(state))
-      for (const { name, planned } of open) {
-        const recorded = text(object(record)[name])
-        // Others may have taken the room, or be first to find it again.
-        const isFree = begun.length === 1 && recorded !== undefined && this.#isFree(muster, recorded)
-        if (recorded !== undefined && planned !== recorded && isFree)
-          this.fail(`I9: ${report.name}/${name} was recorded on ${recorded} and is held on ${planned}`)
+      const recorded = open.map(({ name }) => text(object(record)[name]))
+      for (const [index, { name, planned }] of open.entries()) {
+        const node = recorded[index]
+        const count = recorded.filter(each => each === node).length
+        if (node !== undefined && planned !== node && this.#hasRoom(muster, report, { node, count }))
+          this.fail(`I9: ${report.name}/${name} was recorded on ${node} and is held on ${planned}`)
       }
     }
   }
@@ -323,11 +325,13 @@ export class Invariants {
     return records.length === 1 && pods.some(isStanding) ? object(JSON.parse(records[0] ?? '{}')) : undefined
   }
 
-  /** Empty enough for any pod of the simulation, and as it always was. */
-  #isFree(muster: Muster, name: string): boolean {
-    const info = muster.state.node(name)
-    const isUsed = this.#parts.truth.pods().some(pod => nodeOf(pod) === name && !isDone(pod))
-    return info !== undefined && !isUsed && !info.node.unschedulable && !this.tainted.has(name)
+  /** For so many members of the gang, as far as that muster has seen, and nobody from outside has changed it. */
+  #hasRoom(muster: Muster, { namespace, name }: GangReport, on: { readonly node: string; readonly count: number }) {
+    const info = muster.state.node(on.node)
+    if (!info || info.node.unschedulable || this.tainted.has(on.node)) return false
+    const size = (this.#parts.cluster.gangs.get(`${namespace}/${name}`)?.size ?? 0) * 1_000
+    const free = (info.node.allocatable.get('cpu') ?? 0) - (info.used.get('cpu') ?? 0)
+    return free >= size * on.count
   }
 }
 

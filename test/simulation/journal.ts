@@ -68,7 +68,8 @@ export const sometimes = [
     'bind reply lost',
     'bind carried out after its caller had given up',
     'bind answered 409',
-    'bind sent twice'
+    'bind sent twice',
+    'binding gone wrong on purpose'
   ] as const),
   ...(['answered 429 with Retry-After', 'kube-scheduler hung up', 'answer to kube-scheduler lost'] as const),
   ...(['PDB refusal', 'victim evicted', 'gang evicted whole', 'eviction of a gone pod'] as const),

@@ -156,6 +156,36 @@ export const mutants: readonly Mutant[] = [
     to: "else if (result.outcome !== 'failed')"
   },
   {
+    name: 'nominations of plans that were given up stay',
+    file: `${gangs}/effects/reconciler.ts`,
+    from: 'if (pod.nominatedNodeName === node) return\n    const track',
+    to: 'if (pod.nominatedNodeName === node || node === undefined) return\n    const track'
+  },
+  {
+    name: 'one victim that has not left yet is not waited for',
+    file: `${gangs}/ledger.ts`,
+    from: 'const found = this.of(uid)\n    return found && found.hold.leavers.size === 0',
+    to: 'const found = this.of(uid)\n    return found && found.hold.leavers.size <= 1'
+  },
+  {
+    name: 'what has begun is not held firmly',
+    file: `${gangs}/effects/commit.ts`,
+    from: '    ledger.setFirm(key, true)\n',
+    to: ''
+  },
+  {
+    name: 'a watch that tells nothing is trusted',
+    file: `${kubernetes}/reflector.ts`,
+    from: 'const { api, clock, path, idleMs = usualIdleMs } = this.#options',
+    to: 'const { api, clock, path, idleMs = 2 ** 40 } = this.#options'
+  },
+  {
+    name: 'a new life takes nothing over',
+    file: `${gangs}/coordinator.ts`,
+    from: 'const former = gang && formerPlan(gang)',
+    to: 'const former = gang && formerPlan({ ...gang, members: [] })'
+  },
+  {
     name: 'gangs of one name are one gang, whatever their namespaces',
     file: `${gangs}/membership/dialects.ts`,
     from: 'key: `${pod.namespace}/${row.dialect}/${named.id}`',
