@@ -4,35 +4,15 @@ import { nameOf } from '../../../policies/text.ts'
 import type { Pod } from '../../../policies/types.ts'
 import type { Clock, Random } from '../../clock.ts'
 import { reasonOf } from '../../errors.ts'
-import { backoff } from '../../backoff.ts'
 import { gatedByMuster } from '../membership/dialects.ts'
 import { placeable, type Gang } from '../membership/gang.ts'
 import type { Log, Nominator, PinResult, Terminator, WriteResult } from '../ports.ts'
 import type { Rights } from '../rights.ts'
+import { Track } from './track.ts'
 import type { WriteQueue } from './write-queue.ts'
 
 /** How long the watch may take to show a write before it is made again. */
 const confirmMs = 5_000
-const again = { first: 250, most: 10_000 }
-/** So long without a setback, and the next one is the first again. */
-const calmMs = 60_000
-
-/** What we did to one pod and have not seen the end of. */
-type Track = {
-  /** The nomination that we wrote last; undefined before the first. */
-  written: { readonly node: string | undefined; readonly at: number; seen: boolean } | undefined
-  /** When we took its gate away; infinite while that is under way. */
-  letGoAt: number | undefined
-  /** The API server did not take it with a pin: it is nominated instead. */
-  unpinnable: boolean
-  /** kube-scheduler was told again of a nomination that a former life wrote. */
-  touched: boolean
-  writing: boolean
-  /** Writes that failed, or were undone by others, in a row; calm ends the row. */
-  setbacks: number
-  setBackAt: number
-  notBefore: number
-}
 
 export type ReconcilerParts = {
   readonly nominator: Nominator
@@ -220,13 +200,7 @@ export class Reconciler {
   }
 
   #setBack(track: Track, retryAfterMs = 0): void {
-    // The first setback is repaired at once: it is the ordinary end of a failed binding.
-    const now = this.#parts.clock.now()
-    if (now - track.setBackAt > calmMs) track.setbacks = 0
-    track.setBackAt = now
-    const wait = track.setbacks === 0 ? 0 : backoff(again, track.setbacks, this.#parts.random)
-    track.setbacks += 1
-    track.notBefore = now + Math.max(wait, retryAfterMs)
+    track.setBack(this.#parts.clock.now(), this.#parts.random, retryAfterMs)
   }
 
   #revisitIn(gang: string, ms: number): void {
@@ -234,18 +208,7 @@ export class Reconciler {
   }
 
   #track(uid: string): Track {
-    const known = this.#tracks.get(uid)
-    if (known) return known
-    const track = {
-      written: undefined,
-      letGoAt: undefined,
-      unpinnable: false,
-      touched: false,
-      writing: false,
-      setbacks: 0,
-      setBackAt: 0,
-      notBefore: 0
-    }
+    const track = this.#tracks.get(uid) ?? new Track()
     this.#tracks.set(uid, track)
     return track
   }
