@@ -1,5 +1,6 @@
 import { FieldTable } from './fields.ts'
 import { object, text } from '../json.ts'
+import { closeBrace, closeBracket, comma, openBrace, openBracket } from './json-bytes.ts'
 import { incomplete, Pruner } from './pruner.ts'
 import { SharedParts } from './shared-parts.ts'
 
@@ -19,7 +20,6 @@ export type PageEnd = {
   readonly next: string | undefined
 }
 
-const [openBrace, closeBrace, openBracket, closeBracket, comma] = [0x7b, 0x7d, 0x5b, 0x5d, 0x2c]
 const largest = 16 * 1024 * 1024
 /** Of the page itself; its items are read one by one. */
 const envelope = new FieldTable({ metadata: { resourceVersion: 'whole', continue: 'whole' }, items: {} })

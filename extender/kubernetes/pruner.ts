@@ -1,8 +1,19 @@
 import type { Field, FieldTable } from './fields.ts'
+import {
+  backslash,
+  closeBrace,
+  closeBracket,
+  closingQuote,
+  colon,
+  comma,
+  isDelimiter,
+  isSpace,
+  openBrace,
+  openBracket,
+  quote
+} from './json-bytes.ts'
 import type { SharedParts } from './shared-parts.ts'
 
-const [quote, backslash, colon, comma] = [0x22, 0x5c, 0x3a, 0x2c]
-const [openBrace, closeBrace, openBracket, closeBracket] = [0x7b, 0x7d, 0x5b, 0x5d]
 const zero = 0x30
 /** Brackets and braces differ in this bit alone. */
 const bracketBit = 0x20
@@ -224,25 +235,6 @@ export class Pruner {
     if (here === at) throw malformed()
     return here < this.#end ? here : incomplete
   }
-}
-
-/** Where the string that begins at `at` ends, or `end`. */
-function closingQuote(bytes: Uint8Array, at: number, end: number): number {
-  let here = at
-  for (; here < end; here += 1) {
-    const byte = bytes[here]
-    if (byte === quote) return here
-    if (byte === backslash) here += 1
-  }
-  return here
-}
-
-function isSpace(byte: number | undefined): boolean {
-  return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09
-}
-
-function isDelimiter(byte: number | undefined): boolean {
-  return byte === comma || byte === closeBrace || byte === closeBracket || isSpace(byte)
 }
 
 function malformed(): SyntaxError {
