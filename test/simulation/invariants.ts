@@ -299,13 +299,14 @@ export class Invariants {
   /** I9: a new life holds for gangs that have begun what their record says. */
   tookOver(muster: Muster): void {
     const begun = muster.gangs().filter(({ members }) => members.some(({ node }) => node !== null))
+    const wanting = begun.filter(({ members }) => members.some(isOpen))
     for (const report of begun) {
       const record = this.#recordOf(report)
       if (!record) continue
       this.#parts.journal.sees('crash of a begun gang taken over')
       // Others that have begun may have taken the room, or be first to find it again.
-      if (begun.length > 1) continue
-      const open = report.members.filter(({ node, state }) => node === null && openStates.has(state))
+      if (wanting.length > 1) continue
+      const open = report.members.filter(isOpen)
       const recorded = open.map(({ name }) => text(object(record)[name]))
       for (const [index, { name, planned }] of open.entries()) {
         const node = recorded[index]
@@ -345,6 +346,8 @@ const leakMs = 2_000
 /** A look takes no longer, once it is answered. */
 const lookMs = 5_000
 const openStates: ReadonlySet<string> = new Set(['gated', 'pending', 'nominated'])
+
+const isOpen = ({ node, state }: GangReport['members'][number]): boolean => node === null && openStates.has(state)
 
 export function heldBy(reports: readonly GangReport[]): ReadonlyMap<string, string> {
   const held = new Map<string, string>()
