@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import type { RequestOptions } from 'node:https'
-import type { KubeConfig } from '@kubernetes/client-node'
+import type { KubeConfig, User } from '@kubernetes/client-node'
+import { parse } from 'yaml'
 import type { Clock } from '../clock.ts'
-import { type Json, object, objects, text } from '../json.ts'
-import { type Access, readAccess } from './kubeconfig.ts'
+import { reasonOf, UsageError } from '../errors.ts'
+import { object, objects, text } from '../json.ts'
 import type { TlsOptions } from './transport.ts'
 
 export type Credentials = { readonly headers: Readonly<Record<string, string>>; readonly tls: TlsOptions }
@@ -21,89 +22,78 @@ export interface CredentialSource {
 /** So long is an answer reused: tokens rotate long before they expire. */
 const freshMs = 5_000
 
-/** For the cluster of a kubeconfig; see `readAccess`. */
+/**
+ * Reads a kubeconfig (a path; without one KUBECONFIG, ~/.kube/config or the service account of the pod).
+ * Throws a UsageError when it is unusable.
+ */
 export async function loadCredentials(clock: Clock, kubeconfig?: string): Promise<CredentialSource> {
-  const access = readAccess(kubeconfig)
-  const { exec, 'auth-provider': provider } = access.user
-  const read = exec || provider ? await pluginOf(access) : () => credentialsOf(access)
-  return cached(clock, access.server, read)
-}
-
-/** Of files and texts. */
-async function credentialsOf({ cluster, user }: Access): Promise<Credentials> {
-  const [ca, cert, key] = await Promise.all([
-    material(cluster, 'certificate-authority'),
-    material(user, 'client-certificate'),
-    material(user, 'client-key')
-  ])
-  const servername = text(cluster['tls-server-name'])
-  const tls = {
-    ...(ca && { ca }),
-    ...(cert && { cert }),
-    ...(key && { key }),
-    ...(servername !== undefined && { servername }),
-    ...(cluster['insecure-skip-tls-verify'] === true && { rejectUnauthorized: false })
-  }
-  return { headers: await headersOf(user), tls }
-}
-
-async function headersOf(user: Json): Promise<Record<string, string>> {
-  const [token, file, name, other] = [user.token, user.tokenFile, user.username, user.as].map(text)
-  const headers: Record<string, string> = other === undefined ? {} : { 'impersonate-user': other }
-  if (token !== undefined) headers.authorization = `Bearer ${token}`
-  else if (file !== undefined) headers.authorization = `Bearer ${(await readFile(file, 'utf8')).trim()}`
-  if (name !== undefined) headers.authorization = basic(`${name}:${text(user.password) ?? ''}`)
-  return headers
-}
-
-const basic = (auth: string): string => `Basic ${Buffer.from(auth).toString('base64')}`
-
-/** What stands there as `NAME-data`, or in the file NAME. */
-async function material(json: Json, name: string): Promise<Buffer | undefined> {
-  const data = text(json[`${name}-data`])
-  if (data !== undefined) return Buffer.from(data, 'base64')
-  const file = text(json[name])
-  return file === undefined ? undefined : await readFile(file)
-}
-
-/** What a program or an identity provider has to be asked for, the official client library asks for. */
-async function pluginOf({ server, cluster, user }: Access): Promise<() => Promise<Credentials>> {
-  // Here and not above: the import costs half a second and 55 MB, which nobody else need pay.
+  // Here and not above: the import costs half a second and 55 MB, which tests and the simulator need not pay.
   const { KubeConfig } = await import('@kubernetes/client-node')
   const config = new KubeConfig()
-  // It refuses plain http unless verification is off; over http there is nothing to verify.
-  const target = server.startsWith('http:') ? { ...cluster, 'insecure-skip-tls-verify': true } : cluster
-  const whole = {
-    ...{ apiVersion: 'v1', kind: 'Config', 'current-context': 'c' },
-    contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
-    clusters: [{ name: 'c', cluster: target }],
-    users: [{ name: 'u', user: announced(user) }]
+  try {
+    if (kubeconfig === undefined) config.loadFromDefault()
+    else config.loadFromFile(kubeconfig)
+  } catch (error) {
+    // Below its first line, an error of YAML shows the lines around the place, tokens and all.
+    const [reason] = (error instanceof Error ? error.message : String(error)).split('\n')
+    throw new UsageError(`cannot read the kubeconfig ${kubeconfig ?? ''}: ${reasonOf(reason)}`)
   }
-  config.loadFromString(JSON.stringify(whole))
-  return () => askedOf(config)
+  await restoreTokenFiles(config, kubeconfig ?? process.env.KUBECONFIG)
+  return cached(clock, serverOf(config), () => credentialsOf(config))
+}
+
+function serverOf(config: KubeConfig): string {
+  const cluster = config.getCurrentCluster()
+  if (!cluster)
+    throw new UsageError(`the kubeconfig has no cluster for its context "${config.getCurrentContext() ?? ''}"`)
+  if (cluster.proxyUrl) throw new UsageError(`proxy-url of cluster "${cluster.name}" is not supported`)
+  if (!/^https?:\/\//.test(cluster.server)) throw new UsageError(`server "${cluster.server}" is not an http(s) URL`)
+  announceCluster(config.getCurrentUser())
+  return cluster.server.replace(/\/+$/, '')
+}
+
+/** client-node drops `tokenFile`, which rotates: hand it to the reader of service account tokens. */
+async function restoreTokenFiles(config: KubeConfig, path: string | undefined): Promise<void> {
+  const user = config.getCurrentUser()
+  const file = path?.split(':').find(part => part !== '')
+  if (!user || user.token || file === undefined) return
+  const users = objects(object(parse(await readFile(file, 'utf8'))).users)
+  const tokenFile = text(object(users.find(entry => entry.name === user.name)?.user).tokenFile)
+  if (tokenFile !== undefined) Object.assign(user, { authProvider: { name: 'tokenFile', config: { tokenFile } } })
 }
 
 /** Exec plugins may insist on KUBERNETES_EXEC_INFO, which client-node does not set. */
-function announced(user: Json): Json {
-  if (!user.exec) return user
+function announceCluster(user: User | null): void {
+  if (!user?.exec) return
   const exec = object(user.exec)
   const info = { apiVersion: exec.apiVersion, kind: 'ExecCredential', spec: { interactive: false } }
   const env = [...objects(exec.env), { name: 'KUBERNETES_EXEC_INFO', value: JSON.stringify(info) }]
-  return { ...user, exec: { ...exec, env } }
+  Object.assign(user, { exec: { ...exec, env } })
 }
 
-async function askedOf(config: KubeConfig): Promise<Credentials> {
+async function credentialsOf(config: KubeConfig): Promise<Credentials> {
   const options: RequestOptions = {}
+  const cluster = config.getCurrentCluster()
+  // client-node refuses plain http unless verification is off; over http there is nothing to verify.
+  if (cluster?.server.startsWith('http:')) Object.assign(cluster, { skipTLSVerify: true })
   try {
     await config.applyToHTTPSOptions(options)
   } catch (error) {
     // Its message repeats what it could not read, which may be a token.
     throw error instanceof SyntaxError ? new Error('what the credential plugin prints is not JSON') : error
   }
+  return { headers: await headersOf(config, options), tls: tlsOf(options) }
+}
+
+async function headersOf(config: KubeConfig, options: RequestOptions): Promise<Record<string, string>> {
   const headers: Record<string, string> = {}
   for (const [name, value] of Object.entries(options.headers ?? {})) headers[name.toLowerCase()] = String(value)
-  if (options.auth) headers.authorization = basic(options.auth)
-  return { headers, tls: tlsOf(options) }
+  if (options.auth) headers.authorization = `Basic ${Buffer.from(options.auth).toString('base64')}`
+  const provider = object(config.getCurrentUser()?.authProvider)
+  const tokenFile = text(object(provider.config).tokenFile)
+  // client-node keeps a token for a minute and does not trim it.
+  if (tokenFile !== undefined) headers.authorization = `Bearer ${(await readFile(tokenFile, 'utf8')).trim()}`
+  return headers
 }
 
 function tlsOf(options: RequestOptions): TlsOptions {
