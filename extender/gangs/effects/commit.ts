@@ -44,11 +44,8 @@ export type CommitParts = {
 
 type First = {
   readonly plan: string
-  /** Uid of the pod that bears the record. */
-  readonly bearer: string
-  /** Whether it succeeded. */
+  readonly bearerUid: string
   readonly bound: Promise<boolean>
-  /** The quorum was on its nodes once. */
   started: boolean
 }
 
@@ -116,7 +113,6 @@ export class Commit {
     if (waiting.size === 0) return
     // Firm is enough once a member stands; before that it only says that a first binding may have happened.
     if (!(hold.firm && placed(gang) > 0) && !isWhole(gang, waiting)) return
-    // Pods of other schedulers may have taken the room since it was planned.
     if (!this.#parts.stillFits(hold)) return
     ledger.setFirm(key, true)
     barrier.open(key)
@@ -137,35 +133,32 @@ export class Commit {
     return found?.claim.node === node ? found.hold : undefined
   }
 
-  #arrive(hold: Hold, call: BindCall): Promise<string | undefined> {
-    const { uid, barrierDeadline: deadline, signal } = call
-    return this.#parts.barrier.arrive({ uid, gang: hold.gang, deadline, signal })
+  #arrive({ gang }: Hold, { uid, barrierDeadline: deadline, signal }: BindCall): Promise<string | undefined> {
+    return this.#parts.barrier.arrive({ uid, gang, deadline, signal })
   }
 
   async #commit(pod: Pod, call: BindCall): Promise<string> {
     const hold = this.#heldFor(call)
     if (!hold?.firm) return notPlanned
-    const first = this.#firsts.get(hold.gang)
-    if (first?.plan !== hold.plan || this.#isLost(first)) return this.#bindFirst(pod, hold, call)
+    const first = this.#firstOf(hold)
+    if (!first) return this.#bindFirst(pod, hold, call)
     if (!(await first.bound)) return "the gang's first binding failed; the gang will be planned again"
     const now = this.#heldFor(call)
     if (now?.plan !== hold.plan) return notPlanned
     return this.#settle(pod, now, await this.#write(now, call, {}))
   }
 
-  /** The record has gone with the pod that bore it: the next binding has to bear it again. */
-  #isLost({ bearer }: First): boolean {
-    return !this.#writing.has(bearer) && this.#parts.state.pod(bearer) === undefined
-  }
-
-  #hasStarted({ gang, plan }: Hold): boolean {
+  /** None where the pod is gone that bore the record: the next binding has to bear it again. */
+  #firstOf({ gang, plan }: Hold): First | undefined {
     const first = this.#firsts.get(gang)
-    return first?.plan === plan && first.started
+    const isLost = first && !this.#writing.has(first.bearerUid) && !this.#parts.state.pod(first.bearerUid)
+    return first?.plan === plan && !isLost ? first : undefined
   }
 
   async #bindFirst(pod: Pod, hold: Hold, call: BindCall): Promise<string> {
     const { promise, resolve } = Promise.withResolvers<boolean>()
-    const first = { plan: hold.plan, bearer: pod.uid, bound: promise, started: this.#hasStarted(hold) }
+    const started = this.#firsts.get(hold.gang)?.started === true
+    const first = { plan: hold.plan, bearerUid: pod.uid, bound: promise, started }
     this.#firsts.set(hold.gang, first)
     const result = await this.#write(hold, call, recordOf(hold))
     const bound = result.outcome === 'bound'
