@@ -10,6 +10,8 @@ const stops = (...titles: readonly string[]) => ({ 'conformance/stops.test.ts': 
 const pairs = (...titles: readonly string[]) => ({ 'conformance/pairs.test.ts': titles })
 const gangs = (file: string, ...titles: readonly string[]) => ({ [`gangs/${file}.test.ts`]: titles })
 const kubernetes = (file: string, ...titles: readonly string[]) => ({ [`kubernetes/${file}.test.ts`]: titles })
+/** Small histories with a crash before, at and after each write. */
+const crashes = { 'simulation/crashes.test.ts': ['a gated gang: muster may end at any of its writes'] }
 
 /** How many faults of each kind there are. */
 export const kinds = { C: 13, S: 10, G: 10, P: 7, H: 7, O: 14 } as const
@@ -29,18 +31,21 @@ export const faults: Readonly<Record<string, Fault>> = {
       'restart',
       'what a new life takes over',
       'killed at any moment of its start, a gang comes to stand whole, and nothing is left over'
-    )
+    ),
+    ...crashes
   }),
   C2: row('muster is killed before the first bind, with the barrier full', {
     ...stops('muster killed with a full barrier, before the first Binding'),
-    ...gangs('restart', 'killed at any moment of its start, a gang comes to stand whole, and nothing is left over')
+    ...gangs('restart', 'killed at any moment of its start, a gang comes to stand whole, and nothing is left over'),
+    ...crashes
   }),
   C3: row('muster is killed after the API server has bound a pod, before it has answered', {
     ...kills(
       'muster killed after exactly 16 of 32 Bindings of a gated gang, the last reply lost',
       'muster killed after exactly 32 of 32 Bindings of an ungated gang, the last reply lost'
     ),
-    ...kubernetes('binder', 'S3.70 already on the same node')
+    ...kubernetes('binder', 'S3.70 already on the same node'),
+    ...crashes
   }),
   C4: row('the reply to a Binding is lost', {
     ...stops(
