@@ -284,17 +284,20 @@ const port = (hostPort: number, hostIP?: string) => ({
 
 const field = (node: string): object => nodeAffinity({ matchFields: [label('metadata.name', 'In', node)] })
 
-/** A case of one gang that fits and then one that does not. */
+/**
+ * A case of one gang that fits and then one that does not. Its name comes later as well: where muster sees both at once,
+ * their age in whole seconds need not tell them apart.
+ */
 function fitting(name: string, nodes: Case['nodes'], fits: Asked, fails: Asked): Case {
   return {
     name,
     nodes,
     async create(pool) {
       await pool.create(...gang(pool, 'fits', fits))
-      await pool.create(...gang(pool, 'fails', fails))
+      await pool.create(...gang(pool, 'waits', fails))
     },
     settle: pool => pool.binds('fits', fits.size),
-    waits: () => ({ fails: 'waiting' })
+    waits: () => ({ waits: 'waiting' })
   }
 }
 
