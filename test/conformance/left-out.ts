@@ -14,6 +14,7 @@ export const leftOut: Readonly<Record<string, string>> = {
   faults: processes,
   flow: nodes,
   'gang-of-64': `${nodes} and restarts the scheduler`,
+  handover: nodes,
   harness: 'tests the local control plane itself',
   main: 'tests the commands of npm run conformance themselves',
   manifests: installed,

@@ -76,7 +76,7 @@ if (lab) {
     t.notMatch(stdout, /^kind: (Deployment|Service|PodDisruptionBudget|NetworkPolicy)$/m)
     t.notMatch(stdout, /name: muster-kube-scheduler-token|name: system:kube-scheduler/)
     const theirs = stdout.match(/in \["muster", "custom-scheduler",\s+"default-scheduler"\]/g)
-    t.equal(theirs?.length, 4, 'gates, marks, keys and limits')
+    t.equal(theirs?.length, 5, 'gates, marks, who is handed over, keys and limits')
     t.match(stdout, /pod-security\.kubernetes\.io\/enforce: privileged/)
   })
 
