@@ -16,7 +16,7 @@ export class RawNames implements NodeNames {
   }
 
   has(name: string): boolean {
-    return this.json.includes(`"${name}"`)
+    return this.json.includes(JSON.stringify(name))
   }
 
   list(): readonly string[] {

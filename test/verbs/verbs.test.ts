@@ -109,7 +109,8 @@ t.test('filter names no node that was not offered', async () => {
       const answer = JSON.parse(filter(body(argsBody(offered)), parts).json)
       const named = [...answer.NodeNames, ...Object.keys(answer.FailedAndUnresolvableNodes ?? {})]
       return named.every(each => offered.includes(each))
-    })
+    }),
+    { examples: [[['a', 'b'], { kind: 'planned', node: 'a","b' }]] }
   )
 })
 
