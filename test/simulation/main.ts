@@ -52,7 +52,7 @@ async function simulateMany(): Promise<void> {
 async function killMutants(): Promise<void> {
   const chosen = mutants.filter(({ name }) => name.includes(values.only))
   const deaths = await deathsOf(chosen, {
-    seeds: numberOf('seeds', values.seeds ?? '150'),
+    seeds: numberOf('seeds', values.seeds ?? '400'),
     told: death => say(row(death))
   })
   process.exitCode = deaths.every(({ broken }) => broken !== undefined) ? 0 : 1

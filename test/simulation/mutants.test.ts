@@ -4,7 +4,7 @@ import { deathsOf, row } from './deaths.ts'
 import { mutants } from './mutants.ts'
 
 /** Within the seeds that simulation.test.ts runs, which muster itself passes. */
-const seeds = 150
+const seeds = 400
 
 t.test('what the mutants change stands in its file once', async t => {
   for (const { name, file, from } of mutants)
