@@ -3,7 +3,7 @@ import { shownNode } from '../../policies/pin.ts'
 import type { Pod } from '../../policies/types.ts'
 import type { Clock } from '../clock.ts'
 import type { PodChange, State, StateListener } from '../state.ts'
-import { type Former, formerPlan } from './planning/adoption.ts'
+import { formerPlan } from './planning/adoption.ts'
 import type { Evictions } from './effects/evictions.ts'
 import type { Keeper } from './keeper.ts'
 import type { Ledger } from './ledger.ts'
@@ -53,8 +53,8 @@ export class Coordinator implements StateListener {
       return gang && former ? [{ gang, former }] : []
     })
     // Whoever has begun needs that very room; a mere hint of somebody else must not be first to take it.
-    const [begun, hinted] = [found.filter(hasBegun), found.filter(each => !hasBegun(each))]
-    for (const { gang, former } of [...begun, ...hinted]) planning.adopt(gang, former)
+    const inTurn = found.toSorted((a, b) => Number(b.former.begun) - Number(a.former.begun))
+    for (const { gang, former } of inTurn) planning.adopt(gang, former)
     this.#parts.rounds.start()
   }
 
@@ -142,8 +142,6 @@ export class Coordinator implements StateListener {
     return unbound || denominated
   }
 }
-
-const hasBegun = ({ former }: { readonly former: Former }): boolean => former.plan !== undefined
 
 const isDone = (pod: Pod): boolean => pod.phase === 'Succeeded' || pod.phase === 'Failed'
 

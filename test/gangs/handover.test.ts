@@ -16,6 +16,8 @@ const marked = (each: PodBuilder): PodBuilder => each.with({ managed: true })
 const unpinned = (each: PodBuilder): PodBuilder => each.annotation('muster.dev/pin', 'false')
 const runs = (name: string, on: string, graceMs: number): PodBuilder =>
   pod(name).cpu(1000).on(on).with({ startedAt: 1_000_000_000, graceMs })
+const rival = (index: number): PodBuilder =>
+  marked(pod(`a-${index}`).gang('a', 2).cpu(1000).priority(10).gated().nominated(`n-${index}`))
 const open = (options: Options): Harness => harness({ scope: 'gangs', nodes: slots, ...options })
 
 /** Members and the nodes that they are pinned to, as `pod@node`, sorted. */
@@ -204,6 +206,18 @@ t.test('a life that finds members let go keeps their room and completes their ga
   t.match(h.gang('g'), { plan: { firm: true } })
   t.equal(pinned(h).length, 3)
   t.strictSame(h.held, pinned(h))
+})
+
+t.test('a life finds room first for members that are let go, whoever else was nominated for it', async t => {
+  const h = open({ scheduler: false, pods: gated(3) })
+  await h.run(1_000)
+  h.kill()
+  t.strictSame(pinned(h), ['g-0@n-0', 'g-1@n-1', 'g-2@n-2'])
+  h.add(rival(0), rival(1))
+  h.start()
+  await h.run(1)
+  t.strictSame(h.held, pinned(h))
+  t.match(h.gang('g'), { plan: { firm: true } })
 })
 
 t.test('pins whose answer or effect is lost are made good', async t => {

@@ -135,7 +135,7 @@ export class Planning {
   /** Takes over what a former life decided, as far as it still fits; what was only a hint counts whole or not at all. */
   adopt(gang: Gang, former: Former): void {
     const { ledger, rooms } = this.#parts
-    let room = former.plan === undefined ? rooms.for(gang, all) : rooms.forBegun(gang)
+    let room = former.begun ? rooms.forBegun(gang) : rooms.for(gang, all)
     const claims = new Map<string, Claim>()
     for (const [uid, claim] of former.claims) {
       const info = room.node(claim.node)
