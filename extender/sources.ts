@@ -19,9 +19,11 @@ export function parsed<T>(parse: () => T): T {
   }
 }
 
+/** The flags of `serve`, for `parseArgs`. */
+export const flags = Object.fromEntries(names.map(name => [name, { type: 'string', multiple: true } as const]))
+
 export function fromFlags(args: readonly string[]): Source {
-  const spec = Object.fromEntries(names.map(name => [name, { type: 'string' as const, multiple: true as const }]))
-  const { values } = parsed(() => parseArgs({ args: [...args], options: spec, allowPositionals: false }))
+  const { values } = parsed(() => parseArgs({ args: [...args], options: flags, allowPositionals: false }))
   return {
     key: name => `flag --${name}`,
     values: new Map(Object.entries(values).map(([key, value]) => [key, value ?? []]))

@@ -17,6 +17,7 @@ const scripts: Readonly<Record<string, { readonly file: string; readonly wrong: 
   conformance: { file: 'conformance/main.ts', wrong: { '--minor': /^conformance: .*--minor/ } },
   'compare:wake': { file: 'control-plane/wake.ts', wrong: { '--tries 1.5': /^compare:wake: --tries: "1.5" must be/ } },
   'compare:preempt': { file: 'control-plane/preempt.ts', wrong: { '--size ten': /^compare:preempt: --size: "ten"/ } },
+  simulate: { file: 'simulation/main.ts', wrong: { '--seeds x': /^simulate: --seeds: "x" must be a whole number/ } },
   test: { file: 'run.ts', wrong: { '--only x': /^test: Unknown option '--only'; see --help\n$/ } }
 }
 

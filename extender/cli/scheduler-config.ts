@@ -3,8 +3,7 @@ import { stringify } from 'yaml'
 import { managed } from '../../policies/names.ts'
 import { type Config, loadConfig } from '../config.ts'
 import { UsageError } from '../errors.ts'
-import { names } from '../options.ts'
-import { parsed } from '../sources.ts'
+import { flags, parsed } from '../sources.ts'
 import { argumentsOf, wantsJson } from './input.ts'
 import { check } from './lint/check.ts'
 
@@ -79,7 +78,7 @@ export const schedulerConfig = {
       process.stdout.write(usage)
       return
     }
-    const { values } = parsed(() => parseArgs({ args: [...args], options: { ...served, output } }))
+    const { values } = parsed(() => parseArgs({ args: [...args], options: { ...flags, output } }))
     const { output: form, ...told } = values
     const json = wantsJson(form)
     const config = loadConfig(argumentsOf(told), process.env)
@@ -90,7 +89,6 @@ export const schedulerConfig = {
   }
 }
 
-const served = Object.fromEntries(names.map(name => [name, { type: 'string', multiple: true } as const]))
 const output = { type: 'string', short: 'o' } as const
 
 /** Kube-scheduler reads YAML 1.1, where a lease called `y` is true. */

@@ -3,33 +3,29 @@
  * `-- --seeds 5000 --from 1`, `-- --minutes 120`, or one seed with all that happens in it: `-- --seed 42`.
  * `-- --mutants` makes muster wrong in each known way and says which invariant noticed; `--only TEXT` of their names.
  */
-import { parseArgs } from 'node:util'
+import { CommandLine } from '../command-line.ts'
 import { simulate } from './simulate.ts'
 import { deathsOf, row } from './deaths.ts'
 import { mutants } from './mutants.ts'
 import { simulateAll } from './pool.ts'
 import { Summary } from './summary.ts'
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string' },
-    seeds: { type: 'string' },
-    from: { type: 'string', default: '0' },
-    minutes: { type: 'string' },
-    mutants: { type: 'boolean' },
-    only: { type: 'string', default: '' },
-    help: { type: 'boolean' }
-  }
+const usage =
+  'usage: npm run simulate -- [--seed N | --seeds N | --minutes N] [--from N] | --mutants [--only TEXT] [--seeds N]\n'
+const command = new CommandLine('simulate', usage)
+const { values } = command.read({
+  seed: { type: 'string' },
+  seeds: { type: 'string' },
+  from: { type: 'string', default: '0' },
+  minutes: { type: 'string' },
+  mutants: { type: 'boolean' },
+  only: { type: 'string', default: '' }
 })
 const most = values.seeds ?? (values.minutes === undefined ? '1000' : String(2 ** 31))
 const limits = { seeds: numberOf('seeds', most), from: numberOf('from', values.from) }
 const endsAt = performance.now() + numberOf('minutes', values.minutes ?? '1440') * 60_000
 
-if (values.help)
-  say(
-    'usage: npm run simulate -- [--seed N | --seeds N | --minutes N] [--from N] | --mutants [--only TEXT] [--seeds N]'
-  )
-else if (values.mutants) await killMutants()
+if (values.mutants) await killMutants()
 else if (values.seed === undefined) await simulateMany()
 else await simulateOne(numberOf('seed', values.seed))
 
@@ -72,8 +68,7 @@ function* numbers(from: number, count: number): Generator<number> {
 function numberOf(option: string, text: string): number {
   const value = Number(text)
   if (Number.isSafeInteger(value) && value >= 0) return value
-  say(`--${option}: ${JSON.stringify(text)} must be a whole number`)
-  process.exit(2)
+  return command.refuse(`--${option}: ${JSON.stringify(text)} must be a whole number`)
 }
 
 function say(line: string): void {
